@@ -1,0 +1,64 @@
+/* config: the YAML file as plain structs.
+ *
+ * config_load reads and checks everything that can be said without a database; the
+ * first thing that is wrong stops it, with "file:line:column: sentence (did you mean ...?)".
+ * The structs are plain and complete (defaults filled in); whoever needs a part takes a pointer
+ * to that part. Everything is owned by the config and immutable. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "rules/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_source_kind { CONFIG_SQLITE, CONFIG_PUBLISH };
+
+struct config_source {
+    enum config_source_kind kind;
+    struct place at;
+    const char *path;   /* sqlite: relative paths are relative to the config file */
+    uint64_t poll_ms;   /* sqlite */
+    const char *token;  /* publish: content of token_file, trimmed; NULL: open */
+    const char *token_file;
+    bool open;          /* publish: { open: true } */
+};
+
+struct config_limits {
+    uint64_t batch_ms, heartbeat_ms, stalled_ms, spread_ms, drain_ms;
+    size_t index_memory, notice_memory, publish_body;
+    unsigned max_keys, max_entities, notices, held, families;
+    unsigned connections, connections_per_user;
+    unsigned scopes;       /* per subscription */
+    unsigned publish_queue; /* bodies that wait for the hub */
+    size_t head;           /* of a request */
+    uint64_t head_ms, body_ms, keepalive_ms;
+};
+
+struct config {
+    const char *file;
+    const char *listen;
+    struct place listen_at;
+    const char *admin; /* NULL: no admin listener */
+    const char *state; /* state file */
+    unsigned threads;
+    struct config_source *sources;
+    size_t n_sources;
+    bool auth_none;
+    struct rules_spec rules;
+    struct config_limits limits;
+    enum log_level log_level;
+    bool log_json;
+    struct arena _arena;
+};
+
+/* NULL with err, which already has "file:line:column: " in front. */
+struct config *config_load(const char *file, struct err *err);
+void config_free(struct config *config);
+/* "file:line:column: " in front of the sentence: for what is found out later (a missing column). */
+bool config_wrong(const struct config *config, struct place at, struct err *err);
+/* 127.0.0.0/8, ::1 or localhost. */
+bool config_is_loopback(const char *listen);

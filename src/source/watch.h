@@ -1,0 +1,33 @@
+/* watch: what a database source must record, in plain words.
+ *
+ * The roof fills it from the rules; sources do not know rules. Owned by the
+ * caller; a source copies what it keeps. */
+#pragma once
+
+#include "base/str.h"
+#include "model/place.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct watch_column {
+    struct str name;
+    bool value;      /* old and new value are needed */
+    bool differs;    /* only whether an update changed it */
+    struct place at; /* in the configuration, for "no such column" */
+};
+
+struct watch_table {
+    struct str table;
+    struct place at;
+    struct watch_column *columns; /* the id columns among them */
+    size_t n_columns;
+    struct str *id; /* columns of `id:`; none: the table's primary key is recorded */
+    size_t n_id;
+};
+
+struct watch {
+    struct watch_table *tables;
+    size_t n_tables;
+    bool every_table; /* a "*" rule: tables without a rule of their own are watched too, by primary key alone */
+};
