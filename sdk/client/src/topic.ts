@@ -1,0 +1,36 @@
+/* A list of listeners.
+ *
+ * A listener that unsubscribes, itself or another, is not called again, not even in the round that is going on; one that
+ * is added in a round is first called in the next. One that throws is reported and disturbs neither the others nor the caller.
+ */
+
+export type Unsubscribe = () => void
+
+export interface Topic<T> {
+  add(listener: (value: T) => void): Unsubscribe
+  emit(value: T): void
+}
+
+export function createTopic<T>(onThrown: (error: unknown) => void): Topic<T> {
+  /* Entries, not functions: the same function subscribed twice is two subscriptions. */
+  const entries = new Set<{ listener: (value: T) => void }>()
+  return {
+    add(listener) {
+      const entry = { listener }
+      entries.add(entry)
+      return () => {
+        entries.delete(entry)
+      }
+    },
+    emit(value) {
+      for (const entry of [...entries]) {
+        if (!entries.has(entry)) continue
+        try {
+          entry.listener(value)
+        } catch (error) {
+          onThrown(error)
+        }
+      }
+    },
+  }
+}
