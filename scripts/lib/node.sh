@@ -16,6 +16,11 @@ node_is_new_enough() {
     printf '%s\n%s\n' "$NODE_AT_LEAST" "${version#v}" | sort -V -C
 }
 
+# The packages that need_node will ask for, so that a script can install everything at once.
+node_packages() {
+    [[ -x $NODE_TOOLS/node ]] || command -v npm >/dev/null || printf '%s\n' nodejs npm
+}
+
 # need_node — afterwards `node` and `npm` are in PATH and new enough.
 need_node() {
     local machine
@@ -28,7 +33,7 @@ need_node() {
     aarch64) machine=arm64 ;;
     *) die "Node $NODE_AT_LEAST or newer is needed, and there is no ready one for $(uname -m); install it and run this again" ;;
     esac
-    command -v npm >/dev/null || need_packages nodejs npm
+    need_packages $(node_packages)
     mkdir -p .tools
     # A package.json of its own keeps npm from taking the repository's for the one to install into.
     printf '{ "private": true }\n' >.tools/package.json
