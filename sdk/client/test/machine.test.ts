@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest'
+import { INITIAL, isLive, move, MOVES, wakeIn } from '../src/machine.ts'
+import type { Input, Machine, MachineSettings } from '../src/machine.ts'
+import { fullJitter, nextWait, parseRetryAfter } from '../src/backoff.ts'
+
+const settings: MachineSettings = { base: 1000, ceiling: 30_000, stableAfter: 10_000, openTimeout: 20_000, maxAttempts: Infinity }
+const closed = { kind: 'closed', message: 'closed' } as const
+
+/** Moves through a list of [time, input], with the highest random number. */
+function run(steps: readonly (readonly [now: number, input: Input])[], from: Machine = INITIAL, using = settings): Machine {
+  return steps.reduce((machine, [now, input]) => move(machine, input, { now, random: 0.999 }, using), from)
+}
+
+const opening = run([[0, { type: 'connect' }]])
+const opened = run([[100, { type: 'ready', attempt: 1, heartbeat: 25_000 }]], opening)
+
+describe('a late answer of an old attempt is ignored', () => {
+  const second = run([[200, { type: 'reconnect' }]], opened)
+  test.each<Input>([
+    { type: 'ready', attempt: 1, heartbeat: 1 },
+    { type: 'ended', attempt: 1, failure: closed },
+    { type: 'heard', attempt: 1 },
+    { type: 'retry', attempt: 1, milliseconds: 5 },
+  ])('$type', (input) => {
+    expect(second).toMatchObject({ at: 'opening', attempt: 2 })
+    expect(run([[300, input]], second)).toBe(second)
+  })
+
+  test('and after disconnect there is no attempt to answer', () => {
+    const idle = run([[200, { type: 'disconnect' }]], opened)
+    expect(run([[300, { type: 'ended', attempt: 1, failure: closed }]], idle)).toBe(idle)
+    expect(run([[300, { type: 'ready', attempt: 1, heartbeat: 1 }]], idle)).toBe(idle)
+  })
+})
+
+describe('backoff', () => {
+  test('the bound doubles up to the ceiling', () => {
+    const bounds = [1, 2, 3, 4, 5, 6, 7, 1000].map((failures) => fullJitter(failures, 0.9999999, settings) + 1)
+    expect(bounds).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
+  })
+
+  test('the wait is anywhere below the bound', () => {
+    expect(fullJitter(4, 0, settings)).toBe(0)
+    expect(fullJitter(4, 0.5, settings)).toBe(4000)
+  })
+
+  test('goes on growing when connections open but do not last', () => {
+    let machine = opening
+    for (let round = 1; round <= 4; round += 1) {
+      const now = round * 100_000
+      machine = run([
+        [now, { type: 'ready', attempt: machine.attempt, heartbeat: 25_000 }],
+        [now + 9000, { type: 'ended', attempt: machine.attempt, failure: closed }],
+        [now + 90_000, { type: 'wake' }],
+      ], machine)
+      expect(machine).toMatchObject({ at: 'opening', failures: round })
+    }
+  })
+
+  test('is reset by a connection that proved stable', () => {
+    const tired: Machine = { ...opening, failures: 7 }
+    const machine = run([
+      [0, { type: 'ready', attempt: 1, heartbeat: 25_000 }],
+      [10_000, { type: 'ended', attempt: 1, failure: closed }],
+    ], tired)
+    expect(machine).toMatchObject({ at: 'waiting', failures: 1, until: 10_999 })
+  })
+
+  test('never gives up by default', () => {
+    let machine = opening
+    for (let i = 0; i < 10_000; i += 1) {
+      machine = run([
+        [i * 60_000, { type: 'ended', attempt: machine.attempt, failure: closed }],
+        [i * 60_000 + 30_000, { type: 'wake' }],
+      ], machine)
+    }
+    expect(machine).toMatchObject({ at: 'opening', failures: 10_000 })
+  })
+
+  test('gives up after maxAttempts; then only connect and reconnect help', () => {
+    const using = { ...settings, maxAttempts: 2 }
+    const failed = run([
+      [0, { type: 'connect' }],
+      [1, { type: 'ended', attempt: 1, failure: closed }],
+      [5000, { type: 'wake' }],
+      [5001, { type: 'ended', attempt: 2, failure: closed }],
+    ], INITIAL, using)
+    expect(failed).toMatchObject({ at: 'failed', failures: 2, failure: closed })
+    expect(run([[6000, { type: 'verify', suspect: true }], [7000, { type: 'wake' }]], failed, using)).toBe(failed)
+    expect(run([[6000, { type: 'reconnect' }]], failed, using)).toMatchObject({ at: 'opening', attempt: 3, failures: 0 })
+    expect(run([[6000, { type: 'connect' }]], failed, using)).toMatchObject({ at: 'opening', attempt: 3, failures: 0 })
+  })
+
+  test('retry: is a floor, Retry-After comes before the jitter, both are bounded', () => {
+    expect(nextWait(300, 2000, 0)).toBe(2000)
+    expect(nextWait(5000, 2000, 0)).toBe(5000)
+    expect(nextWait(300, 2000, 7000)).toBe(7300)
+    expect(nextWait(300, 1e15, 0)).toBe(600_000)
+    expect(nextWait(300, 0, 1e15)).toBe(600_300)
+  })
+
+  test('Retry-After is seconds or a date', () => {
+    const now = Date.parse('2026-01-01T00:00:00Z')
+    expect(parseRetryAfter('3', now)).toBe(3000)
+    expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:10 GMT', now)).toBe(10_000)
+    expect(parseRetryAfter('Wed, 31 Dec 2025 00:00:10 GMT', now)).toBe(0)
+    expect(parseRetryAfter('soon', now)).toBe(0)
+    expect(parseRetryAfter(null, now)).toBe(0)
+  })
+})
+
+describe('the watchdog', () => {
+  test('drops a connection after two silent heartbeats, not before', () => {
+    const heard = run([[10_000, { type: 'heard', attempt: 1 }]], opened)
+    expect(run([[59_999, { type: 'wake' }]], heard)).toBe(heard)
+    expect(run([[60_000, { type: 'wake' }]], heard)).toMatchObject({ at: 'waiting', failure: { kind: 'silent' } })
+  })
+
+  test('looks more often than it is due, because timers stand still while a computer sleeps', () => {
+    expect(wakeIn(opened, 100, settings)).toBe(6250)
+    expect(wakeIn(opened, 49_100, settings)).toBe(1000)
+  })
+
+  test('is off when the server announced no heartbeat', () => {
+    const quiet = run([[100, { type: 'ready', attempt: 1, heartbeat: 0 }]], opening)
+    expect(wakeIn(quiet, 100, settings)).toBe(null)
+    expect(run([[1e9, { type: 'wake' }]], quiet)).toBe(quiet)
+  })
+
+  test('a clock that was set back does not put it to sleep', () => {
+    expect(run([[-86_400_000, { type: 'wake' }]], opened)).toMatchObject({ at: 'waiting' })
+    const waiting = run([[200, { type: 'ended', attempt: 1, failure: closed }]], opened)
+    expect(run([[-86_400_000, { type: 'wake' }]], waiting)).toMatchObject({ at: 'opening' })
+  })
+
+  test('an attempt without ready ends in time', () => {
+    expect(run([[19_999, { type: 'wake' }]], opening)).toBe(opening)
+    expect(run([[20_000, { type: 'wake' }]], opening)).toMatchObject({ at: 'waiting', failure: { kind: 'timeout' } })
+  })
+})
+
+describe('verify', () => {
+  test('ends a wait', () => {
+    const waiting = run([[200, { type: 'ended', attempt: 1, failure: closed }]], opened)
+    expect(run([[201, { type: 'verify', suspect: false }]], waiting)).toMatchObject({ at: 'opening', attempt: 2, failures: 1 })
+  })
+  test('keeps a connection that was heard lately', () => {
+    expect(run([[20_000, { type: 'verify', suspect: false }]], opened)).toBe(opened)
+  })
+  test('replaces one that missed a heartbeat', () => {
+    expect(run([[25_101, { type: 'verify', suspect: false }]], opened)).toMatchObject({ at: 'opening', attempt: 2 })
+  })
+  test('replaces one that is suspect', () => {
+    expect(run([[101, { type: 'verify', suspect: true }]], opened)).toMatchObject({ at: 'opening', attempt: 2 })
+    expect(run([[101, { type: 'verify', suspect: true }]], opening)).toMatchObject({ at: 'opening', attempt: 2 })
+  })
+  test('does not open what nobody asked for', () => {
+    expect(run([[0, { type: 'verify', suspect: true }]])).toBe(INITIAL)
+  })
+})
+
+test('whatever happens, only the moves of the table are made, and attempts only count up', () => {
+  let seed = 7
+  const random = () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    return seed / 2 ** 32
+  }
+  const using = { ...settings, maxAttempts: 4 }
+  let machine: Machine = INITIAL
+  let now = 0
+  const made = new Set<string>()
+  for (let i = 0; i < 50_000; i += 1) {
+    const attempt = Math.max(0, machine.attempt - (random() < 0.2 ? 1 : 0))
+    const inputs: Input[] = [
+      { type: 'connect' }, { type: 'disconnect' }, { type: 'reconnect' }, { type: 'rescope' }, { type: 'heard', attempt },
+      { type: 'retry', attempt, milliseconds: 10 }, { type: 'ready', attempt, heartbeat: 1000 }, { type: 'ended', attempt, failure: closed },
+      { type: 'ended', attempt, failure: closed }, { type: 'verify', suspect: random() < 0.5 }, { type: 'wake' }, { type: 'wake' },
+    ]
+    const input = inputs[Math.floor(random() * inputs.length)] as Input
+    if ((input.type === 'disconnect' || input.type === 'reconnect') && random() < 0.7) continue
+    now += Math.floor(random() * 5000)
+    const next = move(machine, input, { now, random: random() }, using)
+    if (next.at !== machine.at || next.attempt !== machine.attempt) {
+      expect(MOVES[machine.at]).toContain(next.at)
+      made.add(`${machine.at} ${next.at}`)
+    }
+    expect(next.attempt - machine.attempt).toBe(next.at === 'opening' && next.attempt !== machine.attempt ? 1 : 0)
+    expect(wakeIn(next, now, using) === null).toBe(next.at === 'idle' || next.at === 'failed')
+    if (isLive(machine) && !isLive(next)) expect(['idle', 'waiting', 'failed']).toContain(next.at)
+    machine = next
+  }
+  const table = Object.entries(MOVES).flatMap(([from, targets]) => targets.map((to) => `${from} ${to}`))
+  expect([...made].sort()).toEqual(table.sort())
+})

@@ -1,0 +1,29 @@
+/* Queries that a mutation still on its way is about. Refetching one of them now would fetch the state before the write and
+ * put it over the optimistic one; its marks wait until the mutation has settled. */
+
+import type { Mutation, Query, QueryClient, QueryKey } from '@tanstack/query-core'
+import { keyCovers } from './match.ts'
+
+/** `keys`: a pending mutation holds the keys in its `meta.holds`, or else those that its `mutationKey` is a prefix of.
+ *  `any`: it holds everything. `none`: it holds nothing. Or a function that gives the key prefixes it holds. */
+export type HoldFor = 'keys' | 'any' | 'none' | ((mutation: Mutation<unknown, unknown, unknown, unknown>) => readonly QueryKey[])
+
+/** The answer is good for the present moment only. */
+export function heldNow(queryClient: QueryClient, holdFor: HoldFor): (query: Query) => boolean {
+  if (holdFor === 'none') return () => false
+  const keys = queryClient
+    .getMutationCache()
+    .getAll()
+    .filter((mutation) => mutation.state.status === 'pending')
+    .flatMap((mutation) => keysOf(mutation as Mutation<unknown, unknown, unknown, unknown>, holdFor))
+  return (query) => keys.some((key) => keyCovers(key, query.queryKey))
+}
+
+function keysOf(mutation: Mutation<unknown, unknown, unknown, unknown>, holdFor: HoldFor): readonly QueryKey[] {
+  if (typeof holdFor === 'function') return holdFor(mutation)
+  if (holdFor === 'any') return [[]]
+  const holds = mutation.meta?.holds
+  if (Array.isArray(holds)) return holds.filter((key) => Array.isArray(key))
+  const key = mutation.options.mutationKey
+  return key ? [key] : []
+}
