@@ -20,6 +20,9 @@ struct buf {
 };
 
 #define BUF_INIT(limit) ((struct buf){.max = (limit)})
+/* In the caller's own array, which is its capacity and its maximum: never allocates, and must
+ * not be freed. */
+#define BUF_FIXED(array) ((struct buf){.data = (array), .cap = sizeof(array), .max = sizeof(array)})
 
 void buf_free(struct buf *buf);
 /* Empties, keeps the memory and the maximum. */

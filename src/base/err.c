@@ -25,8 +25,7 @@ bool err_prefix(struct err *err, const char *format, ...)
         va_start(args, format);
         vsnprintf(context, sizeof context, format, args);
         va_end(args);
-        int n = snprintf(err->text, sizeof err->text, "%s: %s", context, old);
-        (void)n; /* a cut sentence is still a sentence */
+        err_set(err, "%s: %s", context, old);
     }
     return false;
 }

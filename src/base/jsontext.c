@@ -1,35 +1,11 @@
 #include "base/jsontext.h"
 
+#include "base/utf8.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Length of the well-formed UTF-8 sequence at p (Unicode table 3-7), or 0. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    unsigned char c = p[0];
-    if (c < 0x80)
-        return 1;
-    size_t need = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-    if (need == 0 || need > n)
-        return 0;
-    unsigned char low = 0x80, high = 0xbf;
-    if (c == 0xe0)
-        low = 0xa0;
-    else if (c == 0xed)
-        high = 0x9f;
-    else if (c == 0xf0)
-        low = 0x90;
-    else if (c == 0xf4)
-        high = 0x8f;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < need; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return need;
-}
 
 bool jsontext_string(struct buf *out, struct str text)
 {
@@ -42,7 +18,7 @@ bool jsontext_string(struct buf *out, struct str text)
             i++;
             continue;
         }
-        size_t length = utf8_length(p + i, text.n - i);
+        size_t length = utf8_length(str_from(text, i));
         bool separator = length == 3 && c == 0xe2 && p[i + 1] == 0x80 && (p[i + 2] | 1) == 0xa9;
         if (length > 1 && !separator) {
             i += length;

@@ -38,8 +38,8 @@ struct change {
     size_t n_fields;
     /* The id as given by a publisher; ABSENT: computed from the rule's `id:` columns. */
     struct value id;
-    struct str data;   /* canonical JSON object sent along by a publisher, or empty */
-    uint64_t time_ms;  /* commit or capture time, Unix ms; 0 unknown */
+    struct str data;  /* canonical JSON object sent along by a publisher, or empty */
+    uint64_t time_ms; /* commit or capture time, Unix ms; 0 unknown */
     /* The row's old and new columns come from somebody who names only what he
      * thinks of (publish, explain): a scope or key column named on one side only
      * has that value on the other side too. False for databases: there a column

@@ -27,7 +27,7 @@ enum spec_kind { SPEC_TEMPLATE, SPEC_LITERAL, SPEC_ARRAY, SPEC_OBJECT };
 struct spec_node {
     enum spec_kind kind;
     struct place at;
-    struct str text;         /* TEMPLATE: the template; LITERAL: canonical JSON of a number, boolean or null */
+    struct str text;         /* TEMPLATE: as written; LITERAL: JSON of a number, bool or null */
     struct str name;         /* of a member of an OBJECT; a plain name, no template */
     struct spec_node *child; /* first child of an ARRAY or OBJECT */
     struct spec_node *next;  /* sibling */
