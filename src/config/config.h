@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "rules/spec.h"
@@ -20,11 +21,11 @@ enum config_source_kind { CONFIG_SQLITE, CONFIG_PUBLISH };
 struct config_source {
     enum config_source_kind kind;
     struct place at;
-    const char *path;   /* sqlite: relative paths are relative to the config file */
-    uint64_t poll_ms;   /* sqlite */
-    const char *token;  /* publish: content of token_file, trimmed; NULL: open */
+    const char *path;  /* sqlite: relative paths are relative to the config file */
+    uint64_t poll_ms;  /* sqlite */
+    const char *token; /* publish: content of token_file, trimmed; NULL: open */
     const char *token_file;
-    bool open;          /* publish: { open: true } */
+    bool open; /* publish: { open: true } */
 };
 
 struct config_limits {
@@ -32,9 +33,9 @@ struct config_limits {
     size_t index_memory, notice_memory, publish_body;
     unsigned max_keys, max_entities, notices, held, families;
     unsigned connections, connections_per_user;
-    unsigned scopes;       /* per subscription */
+    unsigned scopes;        /* per subscription */
     unsigned publish_queue; /* bodies that wait for the hub */
-    size_t head;           /* of a request */
+    size_t head;            /* of a request */
     uint64_t head_ms, body_ms, keepalive_ms;
 };
 
@@ -55,8 +56,20 @@ struct config {
     struct arena _arena;
 };
 
+/* What reading asks of the world around the file. */
+struct config_outside {
+    void *ctx;
+    /* The value of an environment variable, or NULL. */
+    const char *(*variable)(void *ctx, const char *name);
+    /* Appends the content of a file; false with the reason (also when it is more than out->max). */
+    bool (*read)(void *ctx, const char *path, struct buf *out, struct err *err);
+};
+
 /* NULL with err, which already has "file:line:column: " in front. */
 struct config *config_load(const char *file, struct err *err);
+/* The same from memory; `file` is what errors call it, and what relative paths are relative to. */
+struct config *config_parse(const char *file, struct str text, const struct config_outside *outside,
+                            struct err *err);
 void config_free(struct config *config);
 /* "file:line:column: " in front of the sentence: for what is found out later (a missing column). */
 bool config_wrong(const struct config *config, struct place at, struct err *err);

@@ -1,0 +1,305 @@
+#include "config/settings.h"
+
+#include "base/check.h"
+#include "config/config.h"
+#include "config/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define KIB    UINT64_C(1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+
+#define AT(type, member) \
+    .offset = offsetof(struct type, member), .width = sizeof(((struct type *)NULL)->member)
+
+#define DURATION(section_, name_, type, member, min_, max_, standard_, help_)           \
+    {                                                                                   \
+        .section = section_, .name = name_, .kind = SETTING_DURATION, AT(type, member), \
+        .min = min_, .max = max_, .standard = standard_, .help = help_                  \
+    }
+#define SIZE(section_, name_, type, member, min_, max_, standard_, help_)                        \
+    {                                                                                            \
+        .section = section_, .name = name_, .kind = SETTING_SIZE, AT(type, member), .min = min_, \
+        .max = max_, .standard = standard_, .help = help_                                        \
+    }
+#define COUNT(section_, name_, type, member, min_, max_, standard_, help_)                        \
+    {                                                                                             \
+        .section = section_, .name = name_, .kind = SETTING_COUNT, AT(type, member), .min = min_, \
+        .max = max_, .standard = standard_, .help = help_                                         \
+    }
+#define BOOL(section_, name_, type, member, standard_, help_)                       \
+    {                                                                               \
+        .section = section_, .name = name_, .kind = SETTING_BOOL, AT(type, member), \
+        .standard = standard_, .help = help_                                        \
+    }
+#define CHOICE(section_, name_, type, member, choices_, standard_, help_)             \
+    {                                                                                 \
+        .section = section_, .name = name_, .kind = SETTING_CHOICE, AT(type, member), \
+        .choices = choices_, .standard = standard_, .help = help_                     \
+    }
+#define TEXT(section_, name_, type, member, form_, standard_, help_)                               \
+    {                                                                                              \
+        .section = section_, .name = name_, .kind = SETTING_TEXT, AT(type, member), .form = form_, \
+        .standard = standard_, .help = help_                                                       \
+    }
+#define PART(section_, name_, form_, help_)                                                    \
+    {                                                                                          \
+        .section = section_, .name = name_, .kind = SETTING_PART, .form = form_, .help = help_ \
+    }
+
+/* clang-format off */
+static const struct setting SETTINGS[] = {
+    TEXT("", "listen", config, listen, "an address and a port", "127.0.0.1:8080",
+         "Where pages connect and changes are published. With auth: none it has to be a loopback address."),
+    TEXT("", "admin", config, admin, "an address and a port", NULL,
+         "Where /metrics, /livez and /readyz are served; without it they are not."),
+    PART("", "sources", "a list of sources",
+         "Where changes come from; at least one."),
+    PART("", "auth", "none",
+         "Who may read what. This version has only none: everyone may read every scope, on a loopback listener."),
+    PART("", "rules", "a mapping from a table to its rule",
+         "Which scopes are told of a change, and which query keys it makes stale; \"*\" stands for every table."),
+    PART("", "endpoints", "an empty list",
+         "Streams in the words of existing clients. This version has none: leave it out."),
+    PART("", "limits", "a mapping",
+         "Times and bounds."),
+    PART("", "log", "a mapping",
+         "What is logged, and how."),
+    TEXT("", "state", config, state, "a path", NULL,
+         "The file that carries what is stale over an orderly restart; by default unstale.state in $STATE_DIRECTORY, "
+         "else a file with the ending .state beside the configuration."),
+    COUNT("", "threads", config, threads, 1, 64, "1",
+          "Delivery threads; one is enough for tens of thousands of connections."),
+
+    TEXT("source", "sqlite", config_source, path, "a path", NULL,
+         "An SQLite database, prepared by unstale setup sqlite; relative to the configuration file."),
+    DURATION("source", "poll", config_source, poll_ms, 1, 10 * SECOND, "50ms",
+             "How often the SQLite database is asked whether something was committed."),
+    PART("source", "publish", "a mapping with token_file, or with open: true",
+         "Changes, marks and notices by HTTP: POST /v1/changes and POST /v1/notices."),
+
+    TEXT("publish", "token_file", config_source, token_file, "a path", NULL,
+         "A file with the token that publishers send as Authorization: Bearer; relative to the configuration file."),
+    BOOL("publish", "open", config_source, open, "false",
+         "Anybody who reaches the listener may publish; loopback only."),
+
+    TEXT("rule", "name", spec_rule, name, "a text", NULL,
+         "The resource's name on the wire; by default the table's."),
+    PART("rule", "id", "a column or a list of columns",
+         "What identifies a row; by default the primary key."),
+    PART("rule", "scope", "a text or a list of texts",
+         "Who is told: scopes with {column} in them. Required."),
+    PART("rule", "stale", "a list of keys",
+         "The query keys that a change makes stale, each a list, or a mapping with key and conditions."),
+    PART("rule", "actions", "a mapping from a name to { changed: [column, ...] }",
+         "Actions of your own, derived from an update by the columns that it changed."),
+    PART("rule", "data", "a mapping from the name sent to the column",
+         "Columns that are sent along; by default none are."),
+    BOOL("rule", "changes", spec_rule, changes, "false",
+         "Keeps which rows changed for readers that ask with ?changes=1, although there is no data."),
+
+    PART("stale", "key", "a list",
+         "The query key. Required."),
+    PART("stale", "on", "an action or a list of actions",
+         "Only these actions make the key stale: created, updated, deleted, or one of actions; by default all."),
+    PART("stale", "or_changed", "a column or a list of columns",
+         "An update that changed one of these columns makes the key stale too."),
+    DURATION("stale", "at_most", spec_stale, at_most_ms, 0, HOUR, "0",
+             "The key goes stale at most once in this time; what comes earlier waits."),
+
+    PART("action", "changed", "a column or a list of columns",
+         "The update has this action when one of these columns changed. Required."),
+
+    DURATION("limits", "batch", config, limits.batch_ms, 0, 10 * SECOND, "100ms",
+             "Marks are sent at once, but not more often than this; those in between go out together."),
+    DURATION("limits", "heartbeat", config, limits.heartbeat_ms, 100, HOUR, "25s",
+             "A quiet stream says this often that it lives."),
+    DURATION("limits", "stalled", config, limits.stalled_ms, 200, HOUR, "60s",
+             "A peer that accepts no byte for so long is closed; at least two heartbeats."),
+    DURATION("limits", "spread", config, limits.spread_ms, 0, 10 * MINUTE, "5s",
+             "After a reset pages refetch at a random time within this."),
+    DURATION("limits", "drain", config, limits.drain_ms, 0, 10 * MINUTE, "10s",
+             "How long an orderly stop may take to close the connections."),
+    SIZE("limits", "index_memory", config, limits.index_memory, MIB, 1024 * GIB, "256MiB",
+         "Memory for what is stale; beyond it the oldest marks become resets."),
+    SIZE("limits", "notice_memory", config, limits.notice_memory, 64 * KIB, 1024 * GIB, "64MiB",
+         "Memory for notices; beyond it the oldest are dropped, with a reset."),
+    COUNT("limits", "max_keys", config, limits.max_keys, 4, 1000000, "200",
+          "Keys of one scope; beyond it they widen to shorter ones."),
+    COUNT("limits", "max_entities", config, limits.max_entities, 1, 1000000, "200",
+          "Changed rows kept of one scope, for readers that ask for them."),
+    COUNT("limits", "notices", config, limits.notices, 1, 1000000, "1000",
+          "Notices kept of one scope."),
+    COUNT("limits", "held", config, limits.held, 0, 10000000, "10000",
+          "Keys that at_most may hold back at a time; beyond it they go out at once."),
+    COUNT("limits", "families", config, limits.families, 0, 1000000, "1000",
+          "Families of scopes besides those of the rules; beyond it their marks go to everyone."),
+    COUNT("limits", "connections", config, limits.connections, 1, 10000000, "100000",
+          "Open connections in total; one more gets 503."),
+    COUNT("limits", "connections_per_user", config, limits.connections_per_user, 1, 1000000, "20",
+          "Open streams of one user. Nobody is known by name with auth: none, so it has no effect yet."),
+    COUNT("limits", "scopes", config, limits.scopes, 1, 10000, "100",
+          "Scopes of one subscription."),
+    SIZE("limits", "publish_body", config, limits.publish_body, KIB, 64 * MIB, "1MiB",
+         "Bytes of a published body; a longer one gets 413."),
+    COUNT("limits", "publish_queue", config, limits.publish_queue, 1, 1000000, "1000",
+          "Published bodies that wait to be taken in; one more gets 503."),
+    SIZE("limits", "head", config, limits.head, KIB, MIB, "16KiB",
+         "Bytes of a request's first line and headers."),
+    DURATION("limits", "head_time", config, limits.head_ms, 100, 10 * MINUTE, "10s",
+             "How long a request's head may take."),
+    DURATION("limits", "body_time", config, limits.body_ms, 100, 10 * MINUTE, "30s",
+             "How long a request's body may take."),
+    DURATION("limits", "keepalive", config, limits.keepalive_ms, 100, HOUR, "75s",
+             "How long a connection may stay open between two requests."),
+
+    CHOICE("log", "level", config, log_level, "debug|info|warn|error", "info",
+           "The least important lines that are logged."),
+    CHOICE("log", "format", config, log_json, "text|json", "text",
+           "How a line looks."),
+};
+/* clang-format on */
+
+size_t settings_count(void)
+{
+    return sizeof SETTINGS / sizeof *SETTINGS;
+}
+
+const struct setting *settings_at(size_t index)
+{
+    return index < settings_count() ? &SETTINGS[index] : NULL;
+}
+
+const struct setting *settings_find(const char *section, struct str name)
+{
+    for (size_t i = 0; i < settings_count(); i++)
+        if (strcmp(SETTINGS[i].section, section) == 0 && str_is(name, SETTINGS[i].name))
+            return &SETTINGS[i];
+    return NULL;
+}
+
+void settings_defaults(const char *section, void *base)
+{
+    for (size_t i = 0; i < settings_count(); i++) {
+        const struct setting *setting = &SETTINGS[i];
+        if (strcmp(setting->section, section) == 0 && setting->standard &&
+            setting->kind < SETTING_TEXT)
+            CHECK(setting_parse(setting, str_of(setting->standard), base) == SETTING_OK);
+    }
+}
+
+const char *setting_expects(const struct setting *setting, char out[160])
+{
+    switch (setting->kind) {
+    case SETTING_DURATION:
+        return "a duration (100ms, 5s, 1m, 2h, 0)";
+    case SETTING_SIZE:
+        return "a size (64KiB, 256MiB, 1MB, 1000)";
+    case SETTING_COUNT:
+        return "a whole number";
+    case SETTING_BOOL:
+        return "true or false";
+    case SETTING_CHOICE: {
+        size_t n = 0;
+        for (const char *c = setting->choices; *c && n < 150; c++)
+            n += (size_t)snprintf(out + n, 160 - n,
+                                  *c == '|' ? (strchr(c + 1, '|') ? ", " : " or ") : "%c", *c);
+        return out;
+    }
+    case SETTING_TEXT:
+    case SETTING_PART:
+        break;
+    }
+    return setting->form;
+}
+
+static bool choice_of(const char *choices, struct str text, uint64_t *index)
+{
+    *index = 0;
+    for (struct str rest = str_of(choices);; ++*index) {
+        size_t end = str_index(rest, '|');
+        if (str_equal((struct str){.p = rest.p, .n = end}, text))
+            return true;
+        if (end == rest.n)
+            return false;
+        rest = str_from(rest, end + 1);
+    }
+}
+
+static void store(const struct setting *setting, uint64_t value, void *base)
+{
+    char *at = (char *)base + setting->offset;
+    if (setting->width == sizeof(uint64_t)) {
+        memcpy(at, &value, sizeof value);
+    } else if (setting->width == sizeof(unsigned)) {
+        unsigned narrow = (unsigned)value;
+        memcpy(at, &narrow, sizeof narrow);
+    } else {
+        CHECK(setting->width == sizeof(bool));
+        bool flag = value != 0;
+        memcpy(at, &flag, sizeof flag);
+    }
+}
+
+enum setting_parsed setting_parse(const struct setting *setting, struct str text, void *base)
+{
+    uint64_t value = 0;
+    bool parsed = false;
+    switch (setting->kind) {
+    case SETTING_DURATION:
+        parsed = units_duration(text, &value);
+        break;
+    case SETTING_SIZE:
+        parsed = units_size(text, &value);
+        break;
+    case SETTING_COUNT:
+        parsed = units_count(text, &value);
+        break;
+    case SETTING_BOOL:
+        parsed = choice_of("false|true", text, &value);
+        break;
+    case SETTING_CHOICE:
+        parsed = choice_of(setting->choices, text, &value);
+        break;
+    case SETTING_TEXT:
+    case SETTING_PART:
+        CHECK(!"a setting without a value of its own");
+    }
+    if (!parsed)
+        return SETTING_MISTYPED;
+    if (setting->max && (value < setting->min || value > setting->max))
+        return SETTING_OUT_OF_BOUNDS;
+    store(setting, value, base);
+    return SETTING_OK;
+}
+
+const char *setting_bounds(const struct setting *setting, char out[80])
+{
+    char min[UNITS_TEXT_MAX], max[UNITS_TEXT_MAX];
+    if (setting->kind == SETTING_DURATION) {
+        units_write_duration(setting->min, min);
+        units_write_duration(setting->max, max);
+    } else if (setting->kind == SETTING_SIZE) {
+        units_write_size(setting->min, min);
+        units_write_size(setting->max, max);
+    } else {
+        snprintf(min, sizeof min, "%" PRIu64, setting->min);
+        snprintf(max, sizeof max, "%" PRIu64, setting->max);
+    }
+    snprintf(out, 80, "between %s and %s", min, max);
+    return out;
+}
+
+const char *setting_kind_name(enum setting_kind kind)
+{
+    static const char *const names[] = {
+        [SETTING_DURATION] = "duration",  [SETTING_SIZE] = "size",     [SETTING_COUNT] = "number",
+        [SETTING_BOOL] = "true or false", [SETTING_CHOICE] = "choice", [SETTING_TEXT] = "text",
+        [SETTING_PART] = "part"};
+    return names[kind];
+}

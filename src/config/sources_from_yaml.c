@@ -1,0 +1,175 @@
+#include "config/sources_from_yaml.h"
+
+#include "base/check.h"
+
+enum { TOKEN_MAX = 4096 };
+
+/* What surrounds it (a newline, usually) is no part of a token; nothing else in it may be
+ * invisible, because it has to stand in a header. */
+static bool trim_token(struct str *token)
+{
+    while (token->n && (unsigned char)token->p[0] <= ' ')
+        *token = str_from(*token, 1);
+    while (token->n && (unsigned char)token->p[token->n - 1] <= ' ')
+        token->n--;
+    for (size_t i = 0; i < token->n; i++)
+        if (token->p[i] <= ' ' || token->p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool read_token(const struct reader *reader, struct place at, struct config_source *source)
+{
+    struct buf bytes = BUF_INIT(TOKEN_MAX);
+    struct err why = ERR_INIT;
+    bool ok = false;
+    if (!reader->outside->read(reader->outside->ctx, source->token_file, &bytes, &why)) {
+        reader_wrong(reader, at, "token_file: %s: %s", shown(str_of(source->token_file)).text,
+                     why.text);
+        goto out;
+    }
+    struct str token = buf_slice(&bytes);
+    if (!trim_token(&token)) {
+        reader_wrong(reader, at,
+                     "token_file: the token in %s has blanks or other than ASCII characters inside",
+                     shown(str_of(source->token_file)).text);
+        goto out;
+    }
+    if (token.n == 0) {
+        reader_wrong(reader, at, "token_file: %s is empty", shown(str_of(source->token_file)).text);
+        goto out;
+    }
+    source->token = arena_copy(reader->arena, token).p;
+    CHECK(source->token);
+    ok = true;
+out:
+    buf_free(&bytes);
+    return ok;
+}
+
+static bool read_publish(const struct reader *reader, const struct yaml *node,
+                         struct config_source *source)
+{
+    const struct yaml_entry *file = NULL;
+    static const char wanted[] =
+        "a mapping: { token_file: PATH }, or { open: true } for a loopback listener";
+    source->kind = CONFIG_PUBLISH;
+    if (node->kind != YAML_MAP)
+        return reader_mistyped(reader, node, "publish", wanted);
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        const struct setting *setting = settings_find("publish", entry->name);
+        struct spec_text path;
+        if (!setting)
+            return reader_unknown(reader, "publish", entry);
+        if (setting->kind == SETTING_BOOL) {
+            if (!reader_setting(reader, setting, entry->value, source))
+                return false;
+            continue;
+        }
+        if (!reader_text(reader, entry->value, "token_file", setting->form, &path))
+            return false;
+        source->token_file = reader_path(reader, path.text);
+        file = entry;
+    }
+    if (source->open && file)
+        return reader_wrong(
+            reader, node->at,
+            "publish has a token_file and is open: true; it can only be one of them");
+    if (!source->open && !file)
+        return reader_wrong(reader, node->at, "publish is %s", wanted);
+    return source->open || read_token(reader, file->value->at, source);
+}
+
+static bool read_sqlite(const struct reader *reader, const struct yaml *node,
+                        struct config_source *source)
+{
+    struct spec_text path;
+    source->kind = CONFIG_SQLITE;
+    if (!reader_text(reader, node, "sqlite", "the path of a database", &path))
+        return false;
+    if (str_starts(path.text, STR(":memory:")) || str_starts(path.text, STR("file:")))
+        return reader_wrong(
+            reader, node->at,
+            "sqlite is the path of a file that other programs write; here stands \"%s\"",
+            shown(path.text).text);
+    source->path = reader_path(reader, path.text);
+    return true;
+}
+
+static bool is_kind(const struct yaml_entry *entry)
+{
+    return str_is(entry->name, "sqlite") || str_is(entry->name, "postgres") ||
+           str_is(entry->name, "publish");
+}
+
+static bool read_source(const struct reader *reader, const struct yaml *node,
+                        struct config_source *source)
+{
+    const struct yaml_entry *kind = NULL, *poll = NULL;
+    source->at = node->at;
+    settings_defaults("source", source);
+    if (node->kind != YAML_MAP)
+        return reader_mistyped(reader, node, "a source",
+                               "a mapping: sqlite: PATH, or publish: { token_file: PATH }");
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        if (str_is(entry->name, "postgres") || str_is(entry->name, "capture"))
+            return reader_wrong(reader, entry->at,
+                                "PostgreSQL is not in this version; there are sqlite and publish");
+        if (is_kind(entry)) {
+            if (kind)
+                return reader_wrong(
+                    reader, entry->at,
+                    "this source has %s already; each source is an entry of its own", kind->name.p);
+            kind = entry;
+        } else if (str_is(entry->name, "poll")) {
+            poll = entry;
+        } else {
+            return reader_unknown(reader, "source", entry);
+        }
+    }
+    if (!kind)
+        return reader_wrong(reader, node->at,
+                            "a source has a kind: sqlite: PATH, or publish: { token_file: PATH }");
+    if (poll && !str_is(kind->name, "sqlite"))
+        return reader_wrong(reader, poll->at, "poll belongs to an sqlite source");
+    if (poll && !reader_setting(reader, settings_find("source", STR("poll")), poll->value, source))
+        return false;
+    return str_is(kind->name, "sqlite") ? read_sqlite(reader, kind->value, source)
+                                        : read_publish(reader, kind->value, source);
+}
+
+/* Twice the same is a slip: both would tell everything twice. */
+static bool not_twice(const struct reader *reader, const struct config *config,
+                      const struct config_source *source)
+{
+    for (const struct config_source *other = config->sources; other < source; other++) {
+        if (other->kind != source->kind)
+            continue;
+        if (source->kind == CONFIG_PUBLISH)
+            return reader_wrong(reader, source->at,
+                                "publish stands here a second time; the first is in line %u",
+                                other->at.line);
+        if (strcmp(other->path, source->path) == 0)
+            return reader_wrong(reader, source->at,
+                                "this database stands here a second time; the first is in line %u",
+                                other->at.line);
+    }
+    return true;
+}
+
+bool sources_from_yaml(const struct reader *reader, const struct yaml *node, struct config *config)
+{
+    if (node->kind != YAML_LIST)
+        return reader_mistyped(reader, node, "sources", "a list, as in \"- sqlite: ./app.db\"");
+    if (node->n == 0 || node->n > SOURCES_MAX)
+        return reader_wrong(reader, node->at,
+                            "sources has between 1 and %d entries; here stand %zu", SOURCES_MAX,
+                            node->n);
+    config->sources = reader_new(reader, node->n, sizeof *config->sources);
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        struct config_source *source = &config->sources[config->n_sources++];
+        if (!read_source(reader, entry->value, source) || !not_twice(reader, config, source))
+            return false;
+    }
+    return true;
+}

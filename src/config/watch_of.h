@@ -1,0 +1,9 @@
+/* watch_of: what the rules need to know of a database, as sources want to hear it. */
+#pragma once
+
+#include "base/arena.h"
+#include "rules/rules.h"
+#include "source/watch.h"
+
+/* In the arena; NULL when that is full. Names are slices of the rules, which must outlive it. */
+struct watch *watch_from_rules(const struct rules *rules, struct arena *arena);
