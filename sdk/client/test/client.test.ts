@@ -161,8 +161,10 @@ describe('the position', () => {
   })
 
   test('a scope that was left and joined again is fresh if the position moved meanwhile', async () => {
-    await connected({ scopes: ['a', 'b'] })
+    create({ scopes: ['a', 'b'] }).connect()
     server.last.ready({ a: 'fresh', b: 'fresh' })
+    await settle()
+    expect(client.getPosition()?.scopes).toEqual(['a', 'b'])
     client.setScopes(['a'])
     server.last.ready({ a: 'exact' }, { position: 'e-7' })
     await settle()

@@ -1,4 +1,4 @@
-import { MutationObserver } from '@tanstack/query-core'
+import { InfiniteQueryObserver, MutationObserver } from '@tanstack/query-core'
 import type { QueryClient } from '@tanstack/query-core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectQueryClient } from '../src/index.ts'
@@ -265,6 +265,40 @@ describe('spread', () => {
     expect(backend.count()).toBe(2)
   })
 
+  test('a reset does not put off a mark that waits for the minimum interval', async () => {
+    connect({ random: () => 0.9 })
+    watch(queryClient, backend, ['row'])
+    await pass(1000)
+    client.stale('all', [['row']])
+    await pass(200)
+    client.stale('all', [['row']])
+    await pass(10)
+    client.reset(['all'], 60_000)
+    await pass(2000)
+    expect(backend.count()).toBe(3)
+  })
+
+  test('the next page of an infinite query, fetched meanwhile, does not pay', async () => {
+    connect({ random: () => 0.5 })
+    const observer = new InfiniteQueryObserver(queryClient, {
+      queryKey: ['row'],
+      queryFn: () => backend.read(),
+      initialPageParam: 0,
+      getNextPageParam: (_last, pages) => pages.length,
+    })
+    observer.subscribe(() => {})
+    await pass(1000)
+    backend.change()
+    client.reset(['all'], 4000)
+    await pass(100)
+    void observer.fetchNextPage()
+    await pass(500)
+    expect(observer.getCurrentResult().data?.pages).toEqual([0, 1])
+    expect(isInvalidated('row')).toBe(true)
+    await pass(2000)
+    expect(observer.getCurrentResult().data?.pages).toEqual([1, 1])
+  })
+
   test('a component that mounts meanwhile pays', async () => {
     connect({ random: () => 0.9 })
     const page = watch(queryClient, backend, ['row'])
@@ -340,6 +374,37 @@ describe('a pending mutation', () => {
     await pass(4000)
     expect(page.data).toBe(0)
   })
+})
+
+test('a refetch that was cancelled is repeated, but not in the moment of the write it was cancelled for', async () => {
+  connect()
+  const page = watch(queryClient, backend, ['row'])
+  await pass(10_000)
+  backend.change()
+  backend.latency = 3000
+  client.stale('all', [['row']])
+  await pass(2000)
+  backend.latency = 100
+  await queryClient.cancelQueries({ queryKey: ['row'] })
+  queryClient.setQueryData(['row'], 77)
+  await pass(999)
+  expect(backend.count()).toBe(2)
+  expect(page.data).toBe(77)
+  expect(isInvalidated('row')).toBe(true)
+  await pass(500)
+  expect(page.data).toBe(1)
+  expect(isInvalidated('row')).toBe(false)
+})
+
+test('a query that is no longer static is refetched', async () => {
+  connect()
+  const page = watch(queryClient, backend, ['row'], { staleTime: 'static' })
+  await pass(1000)
+  client.stale('all', [['row']])
+  await pass(1000)
+  page.observer.setOptions({ ...page.observer.options, staleTime: Infinity })
+  await pass(1000)
+  expect(backend.count()).toBe(2)
 })
 
 describe('a refetch that fails', () => {
@@ -426,6 +491,8 @@ describe('the disposer', () => {
     dispose()
     await pass(5000)
     expect(backend.count()).toBe(1)
+    expect(isInvalidated('row')).toBe(false)
+    expect(reports).toEqual([])
   })
 })
 
