@@ -75,7 +75,7 @@ bool jsontext_number(struct buf *out, double value)
         mantissa++;
     }
     char *e = strchr(mantissa, 'e');
-    int exponent = atoi(e + 1);
+    int exponent = (int)strtol(e + 1, NULL, 10);
     char digit[20];
     int k = 0;
     for (char *c = mantissa; c < e; c++)
