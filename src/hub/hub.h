@@ -77,16 +77,17 @@ bool hub_open(const struct hub *hub);
 void hub_mark(struct hub *hub, struct str scope, struct str key, uint64_t at_most_ms);
 
 struct hub_entity {
-    struct str name;   /* resource on the wire */
-    struct str id;     /* JSON, or empty */
+    struct str name; /* resource on the wire */
+    struct str id;   /* JSON, or empty */
     struct str action;
-    struct str data;   /* canonical JSON object, or empty; above 1 kB it is dropped */
-    bool has_data;     /* of a rule with `data:` */
+    struct str data; /* canonical JSON object, or empty; above 1 kB it is dropped */
+    bool has_data;   /* of a rule with `data:` */
 };
 void hub_entity(struct hub *hub, struct str scope, const struct hub_entity *entity);
 
 /* The id text of the notice (unique in the epoch) is written to `id`. */
-void hub_notice(struct hub *hub, struct str scope, struct str type, struct str data, struct buf *id);
+void hub_notice(struct hub *hub, struct str scope, struct str type, struct str data,
+                struct buf *id);
 /* The position of the transaction; the last one when it laid nothing. */
 uint64_t hub_commit(struct hub *hub);
 
@@ -99,7 +100,8 @@ uint64_t hub_due(const struct hub *hub, uint64_t now);
  * scope and family that was touched since the last tick, then moves hub_ticked to
  * hub_sequence. Inside `each` the caller asks hub_since(scope, previous). False when no
  * tick was due. Never while a transaction is open. */
-bool hub_tick(struct hub *hub, uint64_t now, void (*each)(void *ctx, struct str scope, uint64_t previous), void *ctx);
+bool hub_tick(struct hub *hub, uint64_t now,
+              void (*each)(void *ctx, struct str scope, uint64_t previous), void *ctx);
 /* Lays all held keys now: an orderly stop. */
 void hub_lay_held(struct hub *hub, uint64_t now);
 
@@ -108,8 +110,9 @@ void hub_lay_held(struct hub *hub, uint64_t now);
 enum hub_answer { HUB_NOTHING, HUB_KEYS, HUB_RESET };
 
 struct hub_notice {
-    uint64_t number; /* rises by one a notice, over all scopes */
-    struct str id;   /* text */
+    uint64_t number;   /* rises by one a notice, over all scopes */
+    uint64_t position; /* of its transaction */
+    struct str id;     /* text */
     struct str type;
     struct str data; /* canonical JSON */
 };
@@ -117,10 +120,11 @@ struct hub_notice {
 /* Slices live until the next write to the hub. Any callback may be NULL. */
 struct hub_reader {
     void *ctx;
-    void (*key)(void *ctx, struct str key);                           /* newest first */
-    void (*entity)(void *ctx, const struct hub_entity *entity);       /* oldest first */
-    bool (*notice)(void *ctx, const struct hub_notice *notice);       /* in order; false stops */
+    void (*key)(void *ctx, struct str key);                     /* newest first */
+    void (*entity)(void *ctx, const struct hub_entity *entity); /* oldest first */
+    bool (*notice)(void *ctx, const struct hub_notice *notice); /* in order; false stops */
     uint64_t notice_after; /* notices with a number up to this one were sent already */
+    uint64_t notice_until; /* notices at later positions are not for now; 0: no bound */
     /* Reads all entity marks, so their floor counts too (dialects, ?changes=1). False:
      * only those of rules with `data:`, and their floor does not matter. */
     bool entities;
@@ -130,9 +134,15 @@ struct hub_reader {
  * their own names. HUB_RESET: only [] (no callback but `notice` is called; notices
  * that are still there are given all the same). HUB_KEYS: `key` was called at least
  * once, or an entity or a notice was. P above H: HUB_RESET. */
-enum hub_answer hub_since(struct hub *hub, struct str scope, uint64_t P, const struct hub_reader *reader);
-/* HUB_RESET when the scope or one of its families answers [] for P, else HUB_NOTHING or HUB_KEYS. */
+enum hub_answer hub_since(struct hub *hub, struct str scope, uint64_t P,
+                          const struct hub_reader *reader);
+/* HUB_RESET when the scope or one of its families answers [] for P, else HUB_NOTHING or HUB_KEYS.
+ */
 enum hub_answer hub_standing(struct hub *hub, struct str scope, uint64_t P, bool entities);
+
+/* The number up to which notices of the scope may have been dropped: whoever has not been sent
+ * all of them is answered HUB_RESET (a round that was cut between two notices asks this). */
+uint64_t hub_notice_lost(struct hub *hub, struct str scope);
 
 /* ---- saving: an orderly stop and start ---- */
 
@@ -153,4 +163,6 @@ struct hub_stats {
 void hub_stats(const struct hub *hub, struct hub_stats *stats);
 /* For /debug/scopes: every scope, in no order. */
 void hub_each_scope(const struct hub *hub,
-                    void (*each)(void *ctx, struct str scope, size_t marks, uint64_t floor, uint64_t newest), void *ctx);
+                    void (*each)(void *ctx, struct str scope, size_t marks, uint64_t floor,
+                                 uint64_t newest),
+                    void *ctx);
