@@ -316,7 +316,7 @@ static void block_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 static void print_address(const struct settings *settings, uint16_t port)
@@ -326,7 +326,7 @@ static void print_address(const struct settings *settings, uint16_t port)
 
     inet_ntop(AF_INET, &address, host, sizeof host);
     printf("listening on http://%s:%u\n", host, (unsigned)port);
-    fflush(stdout);
+    (void)fflush(stdout);
 }
 
 static bool prepare(struct backend *backend, struct problem *problem)
