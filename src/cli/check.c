@@ -1,0 +1,242 @@
+/* What the configuration says, read back in a table: a person sees at once which line is told whom
+ * about what, without knowing YAML's ways of quoting and nesting. */
+#include "base/jsontext.h"
+#include "cli/cli.h"
+#include "cli/grid.h"
+#include "cli/loaded.h"
+#include "config/units.h"
+
+#include <stdio.h>
+
+static const struct args_option OPTIONS[] = {CLI_CONFIG_OPTION, {0}};
+
+enum { CELL_MAX = 64 * 1024 };
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+/* As JSON, the columns still in it. */
+static void write_part(struct buf *out, const struct spec_node *node)
+{
+    switch (node->kind) {
+    case SPEC_TEMPLATE:
+        jsontext_string(out, node->text);
+        return;
+    case SPEC_LITERAL:
+        buf_str(out, node->text);
+        return;
+    case SPEC_ARRAY:
+    case SPEC_OBJECT:
+        break;
+    }
+    buf_byte(out, node->kind == SPEC_ARRAY ? '[' : '{');
+    for (const struct spec_node *child = node->child; child; child = child->next) {
+        if (child != node->child)
+            buf_byte(out, ',');
+        if (node->kind == SPEC_OBJECT) {
+            jsontext_string(out, child->name);
+            buf_byte(out, ':');
+        }
+        write_part(out, child);
+    }
+    buf_byte(out, node->kind == SPEC_ARRAY ? ']' : '}');
+}
+
+static void write_texts(struct buf *out, const struct spec_texts *texts)
+{
+    for (size_t i = 0; i < texts->n; i++) {
+        if (i)
+            buf_text(out, ", ");
+        buf_str(out, texts->items[i].text);
+    }
+}
+
+/* "on created, deleted, or when title changed; at most every 5s" */
+static void write_when(struct buf *out, const struct spec_stale *stale)
+{
+    char every[UNITS_TEXT_MAX];
+    if (stale->on.n) {
+        buf_text(out, "on ");
+        write_texts(out, &stale->on);
+    }
+    if (stale->or_changed.n) {
+        buf_text(out, stale->on.n ? ", or when " : "when ");
+        write_texts(out, &stale->or_changed);
+        buf_text(out, " changed");
+    }
+    if (stale->at_most_ms) {
+        units_write_duration(stale->at_most_ms, every);
+        buf_printf(out, "%sat most every %s", out->len ? "; " : "", every);
+    }
+}
+
+static void cell_of(struct grid *grid, struct buf *text)
+{
+    grid_cell(grid, text->overflow ? STR("...") : buf_slice(text));
+    buf_clear(text);
+}
+
+static void cell_of_line(struct grid *grid, struct place at)
+{
+    char line[16];
+    snprintf(line, sizeof line, "%u", at.line);
+    grid_cell(grid, at.line ? str_of(line) : STR(""));
+}
+
+/* ---- the tables ---------------------------------------------------------------------------- */
+
+static void print_sources(const struct config *config)
+{
+    struct grid grid;
+    char poll[UNITS_TEXT_MAX];
+    grid_init(&grid, 3);
+    grid_cell(&grid, STR("line"));
+    grid_cell(&grid, STR("source"));
+    grid_cell(&grid, STR(""));
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *source = &config->sources[i];
+        char how[UNITS_TEXT_MAX + 16];
+        cell_of_line(&grid, source->at);
+        if (source->kind == CONFIG_SQLITE) {
+            char text[1024];
+            snprintf(text, sizeof text, "sqlite %s", source->path);
+            units_write_duration(source->poll_ms, poll);
+            snprintf(how, sizeof how, "asked every %s", poll);
+            grid_cell(&grid, str_of(text));
+            grid_cell(&grid, str_of(how));
+        } else {
+            grid_cell(&grid, STR("publish"));
+            grid_cell(&grid, source->open ? STR("open to everybody here") : STR("with the token"));
+        }
+    }
+    grid_print(&grid, "", stdout);
+    grid_free(&grid);
+}
+
+/* A row for as many scopes as there are keys, whichever are more: they stand side by side and have
+ * nothing to do with each other, since every key is told to every scope. */
+static void add_rule(struct grid *grid, const struct spec_rule *rule, struct buf *text)
+{
+    size_t rows = rule->scope.n > rule->n_stale ? rule->scope.n : rule->n_stale;
+    for (size_t i = 0; i < rows; i++) {
+        const struct spec_stale *stale = i < rule->n_stale ? &rule->stale[i] : NULL;
+        cell_of_line(grid, stale ? stale->at : rule->scope.items[i].at);
+        grid_cell(grid, i == 0 ? rule->resource.text : STR(""));
+        grid_cell(grid, i < rule->scope.n ? rule->scope.items[i].text : STR(""));
+        if (stale)
+            write_part(text, stale->key);
+        cell_of(grid, text);
+        if (stale)
+            write_when(text, stale);
+        cell_of(grid, text);
+    }
+}
+
+/* What a rule has besides: its name on the wire, actions of its own, data. */
+static void add_extras(struct grid *grid, const struct spec_rule *rule, struct buf *text)
+{
+    for (size_t i = 0; i < rule->n_actions; i++) {
+        cell_of_line(grid, rule->actions[i].name.at);
+        grid_cell(grid, rule->resource.text);
+        buf_printf(text, "action %.*s when ", STR_ARG(rule->actions[i].name.text));
+        write_texts(text, &rule->actions[i].changed);
+        buf_text(text, " changed");
+        cell_of(grid, text);
+    }
+    for (size_t i = 0; i < rule->n_data; i++) {
+        cell_of_line(grid, rule->data[i].name.at);
+        grid_cell(grid, rule->resource.text);
+        buf_printf(text, "sends %.*s", STR_ARG(rule->data[i].column.text));
+        if (!str_equal(rule->data[i].column.text, rule->data[i].name.text))
+            buf_printf(text, " as %.*s", STR_ARG(rule->data[i].name.text));
+        cell_of(grid, text);
+    }
+    if (rule->name.text.n) {
+        cell_of_line(grid, rule->name.at);
+        grid_cell(grid, rule->resource.text);
+        buf_printf(text, "is called %.*s on the wire", STR_ARG(rule->name.text));
+        cell_of(grid, text);
+    }
+}
+
+static void print_rules(const struct rules_spec *spec)
+{
+    static const char *const heads[] = {"line", "rule", "scope", "stale key", "when"};
+    struct grid grid, extras;
+    struct buf text = BUF_INIT(CELL_MAX);
+    grid_init(&grid, 5);
+    grid_init(&extras, 3);
+    for (size_t i = 0; i < 5; i++)
+        grid_cell(&grid, str_of(heads[i]));
+    for (size_t i = 0; i < spec->n; i++) {
+        add_rule(&grid, &spec->rules[i], &text);
+        add_extras(&extras, &spec->rules[i], &text);
+    }
+    grid_print(&grid, "", stdout);
+    if (extras.n) {
+        fputc('\n', stdout);
+        grid_print(&extras, "", stdout);
+    }
+    grid_free(&grid);
+    grid_free(&extras);
+    buf_free(&text);
+}
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void print_config(const struct config *config)
+{
+    printf("%s is right: %zu source%s, %zu rule%s.\n\n", config->file, config->n_sources,
+           plural(config->n_sources), config->rules.n, plural(config->rules.n));
+    printf("listens on %s, everyone there may read every scope\n", config->listen);
+    if (config->admin)
+        printf("metrics and health on %s\n", config->admin);
+    printf("keeps its state in %s\n\n", config->state);
+    print_sources(config);
+    if (config->rules.n) {
+        fputc('\n', stdout);
+        print_rules(&config->rules);
+    }
+}
+
+static void note(void *ctx, const struct config_source *source, enum databases_finding finding,
+                 struct place at, const char *sentence)
+{
+    const struct config *config = ctx;
+    if (finding == DATABASE_NO_TABLE)
+        cli_note("%s:%u:%u: %s; its changes have to come from elsewhere", config->file, at.line,
+                 at.column, sentence);
+    else
+        cli_note("%s: %s; its tables and columns were not checked", source->path, sentence);
+}
+
+static enum cli_exit run(const struct args *args)
+{
+    struct loaded loaded;
+    struct err err = ERR_INIT;
+    enum cli_exit exit = CLI_OK;
+    if (args->n_words)
+        return cli_misused(&cli_check);
+    if (!loaded_open(&loaded, cli_config_file(args), &err) ||
+        !databases_check(loaded.config, loaded.watch, note, loaded.config, &err))
+        exit = cli_fail(CLI_USAGE, "%s", err.text);
+    else
+        print_config(loaded.config);
+    loaded_close(&loaded);
+    return exit;
+}
+
+const struct cli_command cli_check = {
+    .name = "check",
+    .usage = "[-c FILE]",
+    .summary = "say what is wrong in the configuration, or show what it means",
+    .help = "Reads the configuration, compiles the rules and looks up their tables and columns in "
+            "the databases\n"
+            "that exist. Prints the rules as a table; the first mistake is one line with file, "
+            "line and column,\n"
+            "and exit code 2.",
+    .options = OPTIONS,
+    .run = run,
+};

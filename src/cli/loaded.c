@@ -1,0 +1,33 @@
+#include "cli/loaded.h"
+
+#include "config/watch_of.h"
+
+enum { MEMORY = 64 * 1024 * 1024 };
+
+bool loaded_open(struct loaded *loaded, const char *file, struct err *err)
+{
+    struct place at = {0};
+    *loaded = (struct loaded){0};
+    arena_init(&loaded->_arena, MEMORY);
+    loaded->config = config_load(file, err);
+    if (!loaded->config)
+        return false;
+    loaded->rules = rules_compile(&loaded->config->rules, &at, err);
+    if (!loaded->rules)
+        return config_wrong(loaded->config, at, err);
+    loaded->watch = watch_from_rules(loaded->rules, &loaded->_arena);
+    return loaded->watch || err_set(err, "%s: there are too many rules", file);
+}
+
+void loaded_close(struct loaded *loaded)
+{
+    rules_free(loaded->rules);
+    config_free(loaded->config);
+    arena_free(&loaded->_arena);
+    *loaded = (struct loaded){0};
+}
+
+struct watch *loaded_watch(struct loaded *loaded, const char *path)
+{
+    return databases_watch(loaded->config, path, loaded->watch, &loaded->_arena);
+}

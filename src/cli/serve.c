@@ -1,0 +1,52 @@
+#include "app.h"
+#include "cli/cli.h"
+#include "cli/loaded.h"
+
+#include <unistd.h>
+
+static const struct args_option OPTIONS[] = {CLI_CONFIG_OPTION, {0}};
+
+/* An absent database is the source's to report, again and again; here it would be said twice. */
+static void note(void *ctx, const struct config_source *source, enum databases_finding finding,
+                 struct place at, const char *sentence)
+{
+    const struct log *log = ctx;
+    if (finding == DATABASE_NO_TABLE)
+        log_warn(log, "config", "line %u: %s; its changes have to come from elsewhere", at.line,
+                 sentence);
+}
+
+static enum cli_exit run(const struct args *args)
+{
+    struct loaded loaded;
+    struct err err = ERR_INIT;
+    enum cli_exit exit = CLI_OK;
+    if (args->n_words)
+        return cli_misused(&cli_serve);
+    if (!loaded_open(&loaded, cli_config_file(args), &err)) {
+        exit = cli_fail(CLI_USAGE, "%s", err.text);
+        goto out;
+    }
+    struct log log = {
+        .level = loaded.config->log_level, .json = loaded.config->log_json, .fd = STDERR_FILENO};
+    if (!databases_check(loaded.config, loaded.watch, note, &log, &err))
+        exit = cli_fail(CLI_USAGE, "%s", err.text);
+    else if (!app_serve(loaded.config, &log, &err))
+        exit = cli_fail(CLI_FAILED, "%s", err.text);
+out:
+    loaded_close(&loaded);
+    return exit;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .usage = "[-c FILE]",
+    .summary = "run the server",
+    .help = "Captures changes from the sources of the configuration and tells the connected pages "
+            "what went\n"
+            "stale, until SIGTERM or SIGINT. A mistake in the configuration, or a rule for a "
+            "column that its\n"
+            "table lacks, stops the start with exit code 2.",
+    .options = OPTIONS,
+    .run = run,
+};

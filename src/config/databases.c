@@ -1,0 +1,93 @@
+#include "config/databases.h"
+
+#include "source/sqlite_setup.h"
+
+#include <unistd.h>
+
+/* What the arena of one check holds: tables by reference. */
+enum { MEMORY = 16 * 1024 * 1024 };
+
+/* Some other source than this database may be the one that a rule waits for. */
+static bool has_others(const struct config *config, const char *path)
+{
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *source = &config->sources[i];
+        if (source->kind != CONFIG_SQLITE || strcmp(source->path, path) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool can_be_asked(const char *path, struct err *err)
+{
+    const struct watch nothing = {0};
+    struct place at = {0};
+    return sqlite_setup_check(path, &nothing, &at, err);
+}
+
+static bool has_table(const char *path, const struct watch_table *table, struct err *err)
+{
+    struct watch_table bare = {.table = table->table, .at = table->at};
+    const struct watch one = {.tables = &bare, .n_tables = 1};
+    struct place at = {0};
+    return sqlite_setup_check(path, &one, &at, err);
+}
+
+struct watch *databases_watch(const struct config *config, const char *path,
+                              const struct watch *watch, struct arena *arena)
+{
+    struct watch *part = arena_alloc(arena, sizeof *part);
+    if (!part)
+        return NULL;
+    *part = *watch;
+    if (!has_others(config, path) || access(path, F_OK) != 0 || !can_be_asked(path, NULL))
+        return part;
+    part->n_tables = 0;
+    part->tables =
+        arena_alloc(arena, (watch->n_tables ? watch->n_tables : 1) * sizeof *part->tables);
+    for (size_t i = 0; part->tables && i < watch->n_tables; i++)
+        if (has_table(path, &watch->tables[i], NULL))
+            part->tables[part->n_tables++] = watch->tables[i];
+    return part->tables ? part : NULL;
+}
+
+static bool check_one(const struct config *config, const struct config_source *source,
+                      const struct watch *watch, databases_note *note, void *ctx, struct err *err)
+{
+    struct place at = {0};
+    struct err why = ERR_INIT;
+    struct arena arena;
+    bool ok = true;
+    if (access(source->path, F_OK) != 0) {
+        note(ctx, source, DATABASE_ABSENT, source->at, "the file does not exist yet");
+        return true;
+    }
+    if (!can_be_asked(source->path, &why)) {
+        note(ctx, source, DATABASE_UNREADABLE, source->at, why.text);
+        return true;
+    }
+    arena_init(&arena, MEMORY);
+    struct watch *part = databases_watch(config, source->path, watch, &arena);
+    if (!part) {
+        err_set(err, "there are too many rules");
+        ok = config_wrong(config, at, err);
+    } else if (!sqlite_setup_check(source->path, part, &at, err)) {
+        ok = config_wrong(config, at, err);
+    } else if (part->n_tables < watch->n_tables) {
+        for (size_t i = 0; i < watch->n_tables; i++)
+            if (!has_table(source->path, &watch->tables[i], &why))
+                note(ctx, source, DATABASE_NO_TABLE, watch->tables[i].at, why.text);
+    }
+    arena_free(&arena);
+    return ok;
+}
+
+bool databases_check(const struct config *config, const struct watch *watch, databases_note *note,
+                     void *ctx, struct err *err)
+{
+    for (size_t i = 0; i < config->n_sources; i++)
+        if (config->sources[i].kind == CONFIG_SQLITE &&
+            !check_one(config, &config->sources[i], watch, note, ctx, err))
+            return false;
+    return true;
+}
