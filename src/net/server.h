@@ -51,17 +51,17 @@ struct server_ops {
 
 struct server_limits {
     struct http_limits http;
-    unsigned connections;    /* of this server; one more gets 503 and is closed */
-    uint64_t head_ms;        /* from the first byte of a request to the end of its head */
-    uint64_t body_ms;        /* from the end of the head to the end of the body */
-    uint64_t keepalive_ms;   /* between requests, and from accept to the first byte */
-    uint64_t stalled_ms;     /* bytes in flight, none accepted */
+    unsigned connections;  /* of this server; one more gets 503 and is closed */
+    uint64_t head_ms;      /* from the first byte of a request to the end of its head */
+    uint64_t body_ms;      /* from the end of the head to the end of the body */
+    uint64_t keepalive_ms; /* between requests, and from accept to the first byte */
+    uint64_t stalled_ms;   /* bytes in flight, none accepted */
 };
 
 struct server_options {
     uv_loop_t *loop;
-    const char *listen;      /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
-    bool reuse_port;         /* several servers share the port */
+    const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
+    bool reuse_port;    /* several servers share the port */
     struct server_limits limits;
     const struct server_ops *ops;
     void *ctx;
@@ -73,7 +73,8 @@ struct server *server_new(const struct server_options *options, struct err *err)
 const char *server_address(const struct server *server);
 /* No new connections from here on (the listener closes); open ones live on. */
 void server_pause(struct server *server);
-/* Closes everything (`closed` is called for each), then calls `done` once. server_free after that. */
+/* Closes everything (`closed` is called for each), then calls `done` once. server_free after that.
+ */
 void server_stop(struct server *server, void (*done)(void *ctx), void *ctx);
 void server_free(struct server *server);
 void server_set_limits(struct server *server, const struct server_limits *limits);

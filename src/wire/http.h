@@ -22,7 +22,7 @@ struct http_limits {
 enum http_method { HTTP_GET_, HTTP_HEAD_, HTTP_POST_, HTTP_OPTIONS_, HTTP_OTHER_ };
 
 struct http_header {
-    struct str name; /* as sent; compare with http_find */
+    struct str name;  /* as sent; compare with http_find */
     struct str value; /* without surrounding white space */
 };
 
@@ -30,16 +30,16 @@ enum { HTTP_HEADERS_MAX = 64 };
 
 struct http_request {
     enum http_method method;
-    struct str method_text;
-    struct str target; /* as sent */
-    struct str path;   /* up to "?" */
-    struct str query;  /* behind "?", or empty */
-    unsigned minor;    /* HTTP/1.minor */
+    struct str method_text; /* lives for ever */
+    struct str target;      /* as sent */
+    struct str path;        /* up to "?" */
+    struct str query;       /* behind "?", or empty */
+    unsigned minor;         /* HTTP/1.minor */
     bool keep_alive;
-    bool upgrade;      /* Connection: upgrade */
+    bool upgrade; /* Connection: upgrade */
     struct http_header headers[HTTP_HEADERS_MAX];
     unsigned n_headers;
-    struct str body;   /* decoded */
+    struct str body; /* decoded */
 };
 
 /* The value of the first header of that name (ASCII case-insensitive); .p NULL when absent. */
@@ -49,15 +49,19 @@ struct str http_find(const struct http_request *request, const char *name);
 struct http_reader;
 
 enum http_read {
-    HTTP_MORE,     /* needs more bytes */
-    HTTP_HEAD,     /* the head is whole and asks for 100-continue: answer "100 Continue", read on */
-    HTTP_REQUEST,  /* http_reader_request is whole */
-    HTTP_REFUSED,  /* http_reader_status and _reason say why; the connection must be closed */
+    HTTP_MORE,    /* needs more bytes */
+    HTTP_HEAD,    /* the head is whole and asks for 100-continue: answer "100 Continue", read on */
+    HTTP_REQUEST, /* http_reader_request is whole */
+    HTTP_REFUSED, /* http_reader_status and _reason say why; the connection must be closed */
 };
 
+/* NULL when there is no memory. */
 struct http_reader *http_reader_new(const struct http_limits *limits);
 void http_reader_free(struct http_reader *reader);
-/* Takes at most n bytes, stops at the end of a request; *used says how many were taken. */
+/* Forgets what was read and takes new limits; keeps some memory, for the next request. */
+void http_reader_clear(struct http_reader *reader, const struct http_limits *limits);
+/* Takes at most n bytes, stops at the end of a request; *used says how many were taken. The next
+ * feed begins the next request. After HTTP_REFUSED nothing is taken any more. */
 enum http_read http_reader_feed(struct http_reader *reader, struct str bytes, size_t *used);
 /* Nothing of the next request was taken yet. */
 bool http_reader_idle(const struct http_reader *reader);
@@ -67,7 +71,9 @@ const struct http_request *http_reader_request(const struct http_reader *reader)
 unsigned http_reader_status(const struct http_reader *reader);
 const char *http_reader_reason(const struct http_reader *reader);
 
-/* "HTTP/1.1 202 Accepted\r\nDate...": status line and headers, with Content-Length for `body`.
- * `headers` are whole lines with CRLF, or empty. `head_only`: no body bytes (HEAD). */
-bool http_write_response(struct buf *out, unsigned status, struct str headers, struct str body, bool keep_alive, bool head_only);
+/* Status line and headers, with the Content-Length of `body` (204, 304 and 1xx have neither), then
+ * the body. `headers` are whole lines with CRLF, or empty. `head_only`: no body bytes (HEAD). */
+bool http_write_response(struct buf *out, unsigned status, struct str headers, struct str body,
+                         bool keep_alive, bool head_only);
+/* "Not Found"; of an unknown status the name of its class. */
 const char *http_status_text(unsigned status);

@@ -42,4 +42,5 @@ struct publish {
 
 enum publish_body { PUBLISH_CHANGES, PUBLISH_NOTICES };
 
-bool publish_parse(enum publish_body body, struct str json, struct arena *arena, struct publish *out, struct err *err);
+bool publish_parse(enum publish_body body, struct str json, struct arena *arena,
+                   struct publish *out, struct err *err);

@@ -18,7 +18,9 @@ struct query {
     size_t n;
 };
 
-/* False with a sentence when it is malformed, has more than `max` parameters, or the arena is full. */
-bool query_parse(struct str text, size_t max, struct arena *arena, struct query *query, struct err *err);
+/* False with a sentence when it is malformed, has more than `max` parameters, or the arena is full.
+ */
+bool query_parse(struct str text, size_t max, struct arena *arena, struct query *query,
+                 struct err *err);
 /* The first of that name; .p NULL when there is none. */
 struct str query_find(const struct query *query, const char *name);
