@@ -159,7 +159,8 @@ void hub_notice(struct hub *hub, struct str scope, struct str type, struct str d
     buf_cut(&own, own.len - 1);
     buf_byte(&own, 'n'); /* tells it from a position */
     buf_u64(&own, hub->notices.last + 1);
-    buf_str(id, buf_slice(&own));
+    if (id)
+        buf_str(id, buf_slice(&own));
     notices_add(&hub->notices, &hub->index, scope, buf_slice(&own), type, data);
     state_fit(hub);
 }

@@ -85,7 +85,8 @@ struct hub_entity {
 };
 void hub_entity(struct hub *hub, struct str scope, const struct hub_entity *entity);
 
-/* The id text of the notice (unique in the epoch) is written to `id`. */
+/* The id text of the notice (unique over all epochs) is written to `id` unless that is NULL.
+ * Nothing happens when the scope is a family or longer than SCOPE_MAX: nobody could be told. */
 void hub_notice(struct hub *hub, struct str scope, struct str type, struct str data,
                 struct buf *id);
 /* The position of the transaction; the last one when it laid nothing. */
