@@ -8,8 +8,8 @@
 
 _Noreturn void check_failed(const char *what, const char *file, int line);
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            check_failed(#condition, __FILE__, __LINE__);                                          \
+#define CHECK(condition)                                  \
+    do {                                                  \
+        if (!(condition))                                 \
+            check_failed(#condition, __FILE__, __LINE__); \
     } while (0)

@@ -173,7 +173,8 @@ bool jsontext_value(struct buf *out, const json_t *value)
         }
         return buf_byte(out, ']');
     case JSON_STRING:
-        return jsontext_string(out, (struct str){.p = json_string_value(value), .n = json_string_length(value)});
+        return jsontext_string(
+            out, (struct str){.p = json_string_value(value), .n = json_string_length(value)});
     case JSON_INTEGER:
         return jsontext_integer(out, json_integer_value(value));
     case JSON_REAL:

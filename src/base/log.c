@@ -11,7 +11,8 @@
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
 
-void log_write(const struct log *log, enum log_level level, const char *part, const char *format, ...)
+void log_write(const struct log *log, enum log_level level, const char *part, const char *format,
+               ...)
 {
     if (!log || level < log->level)
         return;

@@ -15,10 +15,10 @@ struct log {
     int fd;
 };
 
-void log_write(const struct log *log, enum log_level level, const char *part, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void log_write(const struct log *log, enum log_level level, const char *part, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
 
 #define log_debug(log, part, ...) log_write(log, LOG_DEBUG, part, __VA_ARGS__)
-#define log_info(log, part, ...) log_write(log, LOG_INFO, part, __VA_ARGS__)
-#define log_warn(log, part, ...) log_write(log, LOG_WARN, part, __VA_ARGS__)
+#define log_info(log, part, ...)  log_write(log, LOG_INFO, part, __VA_ARGS__)
+#define log_warn(log, part, ...)  log_write(log, LOG_WARN, part, __VA_ARGS__)
 #define log_error(log, part, ...) log_write(log, LOG_ERROR, part, __VA_ARGS__)

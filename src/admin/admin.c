@@ -1,0 +1,124 @@
+#include "admin/admin.h"
+
+#include "base/mem.h"
+#include "net/server.h"
+
+#include <stdlib.h>
+
+enum { ADMIN_BODY_MAX = 1024 * 1024, ADMIN_CONNECTIONS = 64, ADMIN_TIMEOUT_MS = 10000 };
+
+struct admin {
+    struct admin_options options;
+    struct server *server;
+};
+
+struct route {
+    const char *path;
+    const char *type;
+    unsigned (*answer)(struct admin *admin, struct buf *body);
+};
+
+static unsigned livez(struct admin *admin, struct buf *body)
+{
+    buf_text(body, "ok\n");
+    return 200;
+}
+
+static unsigned readyz(struct admin *admin, struct buf *body)
+{
+    return admin->options.ready(admin->options.ctx, body) ? 200 : 503;
+}
+
+static unsigned metrics(struct admin *admin, struct buf *body)
+{
+    admin->options.metrics(admin->options.ctx, body);
+    return 200;
+}
+
+static const struct route routes[] = {
+    {"/livez", "text/plain; charset=utf-8", livez},
+    {"/readyz", "application/json", readyz},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics},
+};
+
+static void on_request(void *ctx, struct conn *conn, const struct http_request *request)
+{
+    struct admin *admin = ctx;
+    struct buf headers = BUF_INIT(512);
+    struct buf body = BUF_INIT(ADMIN_BODY_MAX);
+    const struct route *route = NULL;
+    unsigned status = 404;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (str_is(request->path, routes[i].path))
+            route = &routes[i];
+    if (route && request->method != HTTP_GET_ && request->method != HTTP_HEAD_) {
+        status = 405;
+        buf_text(&headers, "Allow: GET, HEAD\r\n");
+        buf_text(&body, "only GET and HEAD\n");
+    } else if (route) {
+        buf_printf(&headers, "Content-Type: %s\r\nCache-Control: no-store\r\n", route->type);
+        status = route->answer(admin, &body);
+    } else {
+        buf_text(&body, "there is /livez, /readyz and /metrics\n");
+    }
+    conn_respond(conn, status, buf_slice(&headers), buf_slice(&body));
+    buf_free(&headers);
+    buf_free(&body);
+}
+
+static void ignore_bytes(void *ctx, struct conn *conn, struct str bytes) {}
+
+static void ignore_writable(void *ctx, struct conn *conn) {}
+
+static void ignore_closed(void *ctx, struct conn *conn, enum close_reason reason) {}
+
+static void ignore_turn(void *ctx) {}
+
+static const struct server_ops ops = {.request = on_request,
+                                      .bytes = ignore_bytes,
+                                      .writable = ignore_writable,
+                                      .closed = ignore_closed,
+                                      .turn = ignore_turn};
+
+struct admin *admin_new(const struct admin_options *options, struct err *err)
+{
+    struct admin *admin = mem_new(sizeof *admin);
+    admin->options = *options;
+    const struct server_options server = {
+        .loop = options->loop,
+        .listen = options->listen,
+        .limits = {.http = {.head = 8192, .body = 0, .headers = HTTP_HEADERS_MAX},
+                   .connections = ADMIN_CONNECTIONS,
+                   .head_ms = ADMIN_TIMEOUT_MS,
+                   .body_ms = ADMIN_TIMEOUT_MS,
+                   .keepalive_ms = 6 * ADMIN_TIMEOUT_MS,
+                   .stalled_ms = ADMIN_TIMEOUT_MS},
+        .ops = &ops,
+        .ctx = admin,
+        .log = options->log,
+    };
+    admin->server = server_new(&server, err);
+    if (!admin->server) {
+        free(admin);
+        return NULL;
+    }
+    return admin;
+}
+
+const char *admin_address(const struct admin *admin)
+{
+    return server_address(admin->server);
+}
+
+void admin_stop(struct admin *admin, void (*done)(void *ctx), void *ctx)
+{
+    server_stop(admin->server, done, ctx);
+}
+
+void admin_free(struct admin *admin)
+{
+    if (!admin)
+        return;
+    server_free(admin->server);
+    free(admin);
+}

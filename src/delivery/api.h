@@ -1,0 +1,42 @@
+/* api: the public HTTP routes of one delivery thread.
+ *
+ *     GET  /v1/stream     SSE               (DESIGN 5)
+ *     GET  /v1/position
+ *     POST /v1/changes, /v1/notices
+ *     OPTIONS *           preflight
+ *
+ * A route is one row: path, methods, handler. Thread: the delivery thread's. */
+#pragma once
+
+#include "delivery/authorizer.h"
+#include "delivery/crowd.h"
+#include "delivery/mails.h"
+#include "net/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct api;
+
+struct api_options {
+    unsigned worker;
+    struct crowd *crowd;
+    const struct authorizer *authorizer;
+    uint64_t epoch;
+    uint64_t spread_ms;
+    unsigned scopes_max;    /* per subscription */
+    unsigned publishes_max; /* bodies of this thread that wait for the hub */
+    size_t publish_body;
+    void *ctx;
+    void (*post)(void *ctx, struct mail *mail);
+};
+
+struct api *api_new(const struct api_options *options);
+void api_free(struct api *api);
+
+void api_request(struct api *api, struct conn *conn, const struct http_request *request,
+                 uint64_t now);
+/* The hub's answer to a publish; takes the mail. */
+void api_published(struct api *api, struct server *server, struct mail_publish *publish);
+/* No new streams and publishes from here on: 503. */
+void api_drain(struct api *api);

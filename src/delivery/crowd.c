@@ -1,0 +1,601 @@
+/* Why a tick is handled in two passes: the first only marks who is due (no system call, so a
+ * tick of ten scopes costs each subscriber one entry in one array), the second writes, a
+ * bounded number at a time. Between two slices of the second pass connections come and go: the
+ * array holds ids, and who is gone by then is not found. */
+#include "delivery/crowd.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "delivery/events.h"
+#include "delivery/roster.h"
+#include "delivery/subscriber.h"
+#include "model/scope.h"
+#include "wire/sse.h"
+
+#include <stdlib.h>
+
+enum {
+    CROWD_BUDGET = 500, /* writes before input is looked at again */
+    CROWD_PIECES =
+        256, /* blobs gathered into one write; who is due for more catches up by a round */
+};
+
+struct crowd {
+    struct crowd_options options;
+    struct roster *roster;
+    struct list inbox; /* mails of the hub, in order */
+    struct list beats; /* subscribers by beat_at, which is the order of insertion */
+    uint64_t ticked;   /* of the last finished tick */
+    bool current;
+
+    /* The tick that is being written. */
+    struct tick *tick;
+    struct blob *positions[FORMAT_COUNT];
+    uint64_t *due; /* connection ids */
+    size_t n_due, cap_due, next_due;
+    uint64_t gathering; /* stamp: families that this gathering has already taken */
+
+    unsigned subscribers, behind;
+    uint64_t deliveries, cuts, rounds, heartbeats;
+};
+
+static void roster_event(struct crowd *crowd, enum mail_kind kind, struct str name)
+{
+    crowd->options.post(crowd->options.ctx, &mail_interest_new(kind, name)->mail);
+}
+
+static void joined(void *ctx, struct str name)
+{
+    roster_event(ctx, MAIL_JOINED, name);
+}
+
+static void left(void *ctx, struct str name)
+{
+    roster_event(ctx, MAIL_LEFT, name);
+}
+
+static struct roster_place *places_of(struct subscriber *subscriber)
+{
+    return subscriber->places;
+}
+
+struct crowd *crowd_new(const struct crowd_options *options)
+{
+    struct crowd *crowd = mem_new(sizeof *crowd);
+    crowd->options = *options;
+    crowd->ticked = options->start;
+    list_init(&crowd->inbox);
+    list_init(&crowd->beats);
+    const struct roster_options roster = {
+        .seed = options->seed, .ctx = crowd, .joined = joined, .left = left};
+    crowd->roster = roster_new(&roster);
+    roster_set_places(crowd->roster, places_of);
+    return crowd;
+}
+
+static void end_tick(struct crowd *crowd)
+{
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
+        blob_unref(crowd->positions[f]);
+        crowd->positions[f] = NULL;
+    }
+    tick_unref(crowd->tick);
+    crowd->tick = NULL;
+    crowd->n_due = crowd->next_due = 0;
+}
+
+void crowd_free(struct crowd *crowd)
+{
+    if (!crowd)
+        return;
+    CHECK(crowd->subscribers == 0);
+    end_tick(crowd);
+    LIST_EACH(node, &crowd->inbox)
+    {
+        struct mail *mail = LIST_ITEM(node, struct mail, node);
+        if (mail->kind == MAIL_TICK) {
+            tick_unref(((struct mail_tick *)mail)->tick);
+            free(mail);
+        } else if (mail->kind == MAIL_ANSWER) {
+            catchup_free((struct catchup *)mail);
+        } else {
+            free(mail);
+        }
+    }
+    roster_free(crowd->roster);
+    free(crowd->due);
+    free(crowd);
+}
+
+uint64_t crowd_ticked(const struct crowd *crowd)
+{
+    return crowd->ticked;
+}
+
+static struct position at(const struct crowd *crowd, uint64_t sequence)
+{
+    return (struct position){.epoch = crowd->options.epoch, .sequence = sequence};
+}
+
+/* ---- rounds ---- */
+
+/* The subscriber's scopes, then their distinct families, then "*". */
+static struct catchup *catchup_new(struct crowd *crowd, struct subscriber *subscriber,
+                                   const uint64_t *since, uint64_t from)
+{
+    uint32_t n_scopes = subscriber->n_places, n = 0;
+    size_t bytes = SCOPE_EVERY.n;
+    for (uint32_t i = 0; i < n_scopes; i++) {
+        const struct roster_scope *scope = subscriber->places[i].scope;
+        bytes += scope->cell.name.n + (scope->family ? scope->family->cell.name.n : 0);
+    }
+    size_t max = 2 * (size_t)n_scopes + 1;
+    struct catchup *catchup = mem_new(sizeof *catchup + max * sizeof catchup->scopes[0] + bytes);
+    char *names = (char *)&catchup->scopes[max];
+    catchup->mail.kind = MAIL_ASK;
+    catchup->worker = crowd->options.worker;
+    catchup->conn = conn_id(subscriber->conn);
+    catchup->format = (enum format)subscriber->format;
+    catchup->n_scopes = n_scopes;
+    round_start(&catchup->round, from);
+
+#define ADD(text, position)                                                                 \
+    do {                                                                                    \
+        memcpy(names, (text).p, (text).n);                                                  \
+        catchup->scopes[n++] =                                                              \
+            (struct round_scope){.name = {.p = names, .n = (text).n}, .since = (position)}; \
+        names += (text).n;                                                                  \
+    } while (0)
+
+    for (uint32_t i = 0; i < n_scopes; i++)
+        ADD(subscriber->places[i].scope->cell.name, since ? since[i] : from);
+    uint64_t stamp = ++crowd->gathering;
+    for (uint32_t i = 0; i < n_scopes; i++) {
+        struct roster_family *family = subscriber->places[i].scope->family;
+        if (!family || family->sent == stamp)
+            continue;
+        family->sent = stamp;
+        ADD(family->cell.name, from);
+    }
+    ADD(SCOPE_EVERY, from);
+#undef ADD
+    catchup->n = n;
+    return catchup;
+}
+
+static void ask(struct crowd *crowd, struct catchup *catchup)
+{
+    catchup->mail.kind = MAIL_ASK;
+    crowd->options.post(crowd->options.ctx, &catchup->mail);
+}
+
+static void start_round(struct crowd *crowd, struct subscriber *subscriber)
+{
+    struct catchup *catchup = catchup_new(crowd, subscriber, NULL, subscriber->position);
+    /* Notices have an order over all scopes only in the case of one scope; with several, those
+     * that were already in the cut write come again and are dropped by their id. */
+    if (subscriber->n_places == 1)
+        catchup->round.notice = subscriber->notice;
+    crowd->rounds++;
+    ask(crowd, catchup);
+}
+
+/* Did a tick after `position` touch what this subscriber holds? */
+static bool touched(const struct crowd *crowd, const struct subscriber *subscriber,
+                    uint64_t position)
+{
+    if (roster_every(crowd->roster)->cell.tick > position)
+        return true;
+    for (uint32_t i = 0; i < subscriber->n_places; i++) {
+        const struct roster_scope *scope = subscriber->places[i].scope;
+        if (scope->cell.tick > position || (scope->family && scope->family->cell.tick > position))
+            return true;
+    }
+    return false;
+}
+
+/* The answer is out: the next step of the round, or its end. */
+static void answered(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
+{
+    blob_unref(catchup->blob);
+    catchup->blob = NULL;
+    catchup->hello = false;
+    if (!catchup->done) {
+        subscriber_move(subscriber, SUBSCRIBER_ASKING);
+        ask(crowd, catchup);
+        return;
+    }
+    subscriber->position = catchup->round.target;
+    subscriber->notice = 0;
+    catchup_free(catchup);
+    if (touched(crowd, subscriber, subscriber->position)) {
+        subscriber_move(subscriber, SUBSCRIBER_ASKING);
+        start_round(crowd, subscriber);
+        return;
+    }
+    subscriber_move(subscriber, SUBSCRIBER_LIVE);
+    crowd->behind--;
+}
+
+/* False: the subscriber is gone, or its state has nothing to do with answers any more. */
+static void take_answer(struct crowd *crowd, struct catchup *catchup)
+{
+    struct conn *conn = conn_find(crowd->options.server, catchup->conn);
+    struct subscriber *subscriber = conn ? conn_user(conn) : NULL;
+    if (!subscriber) {
+        catchup_free(catchup);
+        return;
+    }
+    CHECK(subscriber->state == SUBSCRIBER_OPENING || subscriber->state == SUBSCRIBER_ASKING);
+    if (catchup->blob->len == 0) { /* many scopes, nothing new in these */
+        answered(crowd, subscriber, catchup);
+        return;
+    }
+    const struct piece piece = {.blob = catchup->blob, .from = 0, .to = catchup->blob->len};
+    switch (conn_send(conn, &piece, 1, NULL)) {
+    case CONN_SENT:
+        answered(crowd, subscriber, catchup);
+        break;
+    case CONN_CUT:
+        crowd->cuts++;
+        subscriber->catchup = catchup;
+        subscriber_move(subscriber, SUBSCRIBER_SENDING);
+        break;
+    case CONN_GONE:
+        catchup_free(catchup);
+        break;
+    }
+}
+
+void crowd_writable(struct crowd *crowd, struct conn *conn)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    if (subscriber->state == SUBSCRIBER_SENDING) {
+        struct catchup *catchup = subscriber->catchup;
+        subscriber->catchup = NULL;
+        answered(crowd, subscriber, catchup);
+    } else if (subscriber->state == SUBSCRIBER_CUT) {
+        subscriber_move(subscriber, SUBSCRIBER_ASKING);
+        start_round(crowd, subscriber);
+    }
+}
+
+/* ---- ticks ---- */
+
+static void mark_due(struct crowd *crowd, struct roster_scope *scope)
+{
+    for (uint32_t i = 0; i < scope->n_seats; i++) {
+        struct subscriber *subscriber = scope->seats[i].subscriber;
+        /* Who is behind looks at the cells' ticks when its round ends. position doubles as the
+         * stamp of who is due already: a live subscriber does not use it. */
+        if (subscriber->state != SUBSCRIBER_LIVE || subscriber->position == crowd->tick->position)
+            continue;
+        subscriber->position = crowd->tick->position;
+        if (crowd->n_due == crowd->cap_due) {
+            crowd->cap_due = crowd->cap_due ? crowd->cap_due * 2 : 64;
+            crowd->due = mem_grow(crowd->due, crowd->cap_due * sizeof *crowd->due);
+        }
+        crowd->due[crowd->n_due++] = conn_id(subscriber->conn);
+    }
+}
+
+static void touch(struct roster_cell *cell, uint64_t tick, uint32_t entry)
+{
+    if (cell->tick != tick) {
+        cell->tick = tick;
+        cell->first = entry;
+        cell->entries = 0;
+    }
+    cell->entries++;
+}
+
+static void begin_tick(struct crowd *crowd, struct tick *tick)
+{
+    crowd->tick = tick;
+    for (uint32_t i = 0; i < tick->n_entries; i++) {
+        struct str name = tick->entries[i].scope;
+        if (str_equal(name, SCOPE_EVERY)) {
+            touch(&roster_every(crowd->roster)->cell, tick->position, i);
+            size_t cursor = 0;
+            struct roster_scope *scope;
+            while ((scope = roster_next(crowd->roster, &cursor)))
+                mark_due(crowd, scope);
+        } else if (scope_is_family(name)) {
+            struct roster_family *family = roster_find_family(crowd->roster, name);
+            if (!family)
+                continue;
+            touch(&family->cell, tick->position, i);
+            LIST_EACH(node, &family->scopes)
+            mark_due(crowd, LIST_ITEM(node, struct roster_scope, in_family));
+        } else {
+            struct roster_scope *scope = roster_find(crowd->roster, name);
+            if (!scope)
+                continue;
+            touch(&scope->cell, tick->position, i);
+            mark_due(crowd, scope);
+        }
+    }
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
+        struct buf text = BUF_INIT(256);
+        events_position(&text, (enum format)f, at(crowd, tick->position));
+        crowd->positions[f] = blob_new(buf_slice(&text));
+        buf_free(&text);
+    }
+}
+
+struct gather {
+    struct piece pieces[CROWD_PIECES];
+    uint64_t notices[CROWD_PIECES];
+    unsigned n;
+    bool full;
+};
+
+static void gather_cell(const struct crowd *crowd, const struct roster_cell *cell,
+                        enum format format, struct gather *gather)
+{
+    if (cell->tick != crowd->tick->position)
+        return;
+    for (uint32_t i = cell->first; i < cell->first + cell->entries; i++) {
+        const struct tick_blob *blob = &crowd->tick->entries[i].blobs[format];
+        if (!blob->blob)
+            continue;
+        if (gather->n == CROWD_PIECES - 1) {
+            gather->full = true;
+            return;
+        }
+        gather->notices[gather->n] = blob->notice;
+        gather->pieces[gather->n++] = (struct piece){.blob = blob->blob, .to = blob->body};
+    }
+}
+
+static void gather_all(struct crowd *crowd, struct subscriber *subscriber, struct gather *gather)
+{
+    enum format format = (enum format)subscriber->format;
+    gather->n = 0;
+    gather->full = false;
+    gather_cell(crowd, &roster_every(crowd->roster)->cell, format, gather);
+    uint64_t stamp = ++crowd->gathering;
+    for (uint32_t i = 0; i < subscriber->n_places; i++) {
+        struct roster_scope *scope = subscriber->places[i].scope;
+        gather_cell(crowd, &scope->cell, format, gather);
+        if (scope->family && scope->family->sent != stamp) {
+            scope->family->sent = stamp;
+            gather_cell(crowd, &scope->family->cell, format, gather);
+        }
+    }
+    if (gather->n == 1) {
+        gather->pieces[0].to = gather->pieces[0].blob->len;
+    } else {
+        struct blob *position = crowd->positions[format];
+        gather->notices[gather->n] = 0;
+        gather->pieces[gather->n++] = (struct piece){.blob = position, .to = position->len};
+    }
+}
+
+static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t notice)
+{
+    subscriber->position = crowd->tick->previous;
+    subscriber->notice = notice;
+    crowd->cuts++;
+    crowd->behind++;
+    subscriber_move(subscriber, SUBSCRIBER_CUT);
+}
+
+static void deliver(struct crowd *crowd, uint64_t id)
+{
+    struct conn *conn = conn_find(crowd->options.server, id);
+    struct subscriber *subscriber = conn ? conn_user(conn) : NULL;
+    if (!subscriber || subscriber->state != SUBSCRIBER_LIVE)
+        return;
+    if (conn_busy(conn)) { /* a heartbeat is still in flight */
+        cut(crowd, subscriber, 0);
+        return;
+    }
+    struct gather gather;
+    gather_all(crowd, subscriber, &gather);
+    if (gather.full) {
+        /* Nothing was written: the round starts at once. */
+        cut(crowd, subscriber, 0);
+        crowd_writable(crowd, conn);
+        return;
+    }
+    unsigned fell = 0;
+    switch (conn_send(conn, gather.pieces, gather.n, &fell)) {
+    case CONN_SENT:
+        crowd->deliveries++;
+        break;
+    case CONN_CUT: {
+        uint64_t notice = 0;
+        for (unsigned i = 0; i <= fell; i++)
+            notice = gather.notices[i] > notice ? gather.notices[i] : notice;
+        cut(crowd, subscriber, notice);
+        break;
+    }
+    case CONN_GONE:
+        break;
+    }
+}
+
+static void finish_tick(struct crowd *crowd)
+{
+    crowd->ticked = crowd->tick->position;
+    end_tick(crowd);
+    struct mail_ticked *ticked = mem_new(sizeof *ticked);
+    ticked->mail.kind = MAIL_TICKED;
+    ticked->worker = crowd->options.worker;
+    crowd->options.post(crowd->options.ctx, &ticked->mail);
+}
+
+/* ---- the hub's mails ---- */
+
+void crowd_mail(struct crowd *crowd, struct mail *mail)
+{
+    list_push_back(&crowd->inbox, &mail->node);
+    server_wake(crowd->options.server);
+}
+
+static void set_current(struct crowd *crowd, bool current);
+
+bool crowd_work(struct crowd *crowd)
+{
+    unsigned budget = CROWD_BUDGET;
+    while (budget > 0) {
+        if (crowd->tick) {
+            while (crowd->next_due < crowd->n_due && budget > 0) {
+                deliver(crowd, crowd->due[crowd->next_due++]);
+                budget--;
+            }
+            if (crowd->next_due < crowd->n_due)
+                return true;
+            finish_tick(crowd);
+        }
+        if (list_empty(&crowd->inbox))
+            return false;
+        struct mail *mail = LIST_ITEM(crowd->inbox.next, struct mail, node);
+        list_remove(&mail->node);
+        switch (mail->kind) {
+        case MAIL_TICK:
+            begin_tick(crowd, ((struct mail_tick *)mail)->tick);
+            free(mail);
+            break;
+        case MAIL_ANSWER:
+            take_answer(crowd, (struct catchup *)mail);
+            budget--;
+            break;
+        case MAIL_CURRENT:
+            set_current(crowd, ((struct mail_current *)mail)->current);
+            free(mail);
+            break;
+        default:
+            CHECK(mail->kind == MAIL_STOP);
+            free(mail);
+            crowd->options.stop(crowd->options.ctx);
+        }
+    }
+    return crowd->tick || !list_empty(&crowd->inbox);
+}
+
+/* ---- heartbeats ---- */
+
+static void set_current(struct crowd *crowd, bool current)
+{
+    if (crowd->current == current)
+        return;
+    crowd->current = current;
+    /* Pages must hear it now, not at their next heartbeat. */
+    LIST_EACH(node, &crowd->beats)
+    LIST_ITEM(node, struct subscriber, beat)->beat_at = 0;
+}
+
+bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
+{
+    /* In the middle of a tick some have its position and some do not: the next call will do. */
+    if (crowd->tick)
+        return true;
+    struct blob *blobs[FORMAT_COUNT] = {NULL};
+    unsigned budget = CROWD_BUDGET;
+    while (!list_empty(&crowd->beats) && budget > 0) {
+        struct subscriber *subscriber = LIST_ITEM(crowd->beats.next, struct subscriber, beat);
+        if (subscriber->beat_at > now)
+            break;
+        list_remove(&subscriber->beat);
+        subscriber->beat_at = now + crowd->options.heartbeat_ms;
+        list_push_back(&crowd->beats, &subscriber->beat);
+        /* Who is behind is being written to anyway, or accepts nothing. */
+        if (subscriber->state != SUBSCRIBER_LIVE || conn_busy(subscriber->conn))
+            continue;
+        struct blob **blob = &blobs[subscriber->format];
+        if (!*blob) {
+            struct buf text = BUF_INIT(512);
+            events_heartbeat(&text, (enum format)subscriber->format, wall_ms, crowd->current,
+                             at(crowd, crowd->ticked));
+            *blob = blob_new(buf_slice(&text));
+            buf_free(&text);
+        }
+        const struct piece piece = {.blob = *blob, .to = (*blob)->len};
+        conn_send(subscriber->conn, &piece, 1, NULL);
+        crowd->heartbeats++;
+        budget--;
+    }
+    for (size_t f = 0; f < FORMAT_COUNT; f++)
+        blob_unref(blobs[f]);
+    return budget == 0;
+}
+
+/* ---- coming and going ---- */
+
+void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
+                const struct crowd_scope *scopes, size_t n, struct str head, uint64_t now)
+{
+    struct subscriber *subscriber = mem_new(sizeof *subscriber);
+    subscriber->conn = conn;
+    subscriber->format = (uint8_t)format;
+    subscriber->state = SUBSCRIBER_OPENING;
+    subscriber->places = n == 1 ? &subscriber->one : mem_array(n, sizeof *subscriber->places);
+    subscriber->beat_at = now + crowd->options.heartbeat_ms;
+    list_push_back(&crowd->beats, &subscriber->beat);
+    /* Seats first, then the ask: from here on every tick that touches the scopes is noticed. */
+    uint64_t *since = mem_array(n, sizeof *since);
+    for (uint32_t i = 0; i < n; i++) {
+        roster_join(crowd->roster, scopes[i].name, subscriber, subscriber->places, i);
+        subscriber->n_places++;
+        since[i] = scopes[i].since;
+    }
+    conn_set_user(conn, subscriber);
+    conn_stream(conn);
+    crowd->subscribers++;
+    crowd->behind++;
+
+    struct catchup *catchup = catchup_new(crowd, subscriber, since, 0);
+    free(since);
+    catchup->hello = true;
+    catchup->blob = blob_new(head);
+    ask(crowd, catchup);
+}
+
+void crowd_closed(struct crowd *crowd, struct conn *conn)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    conn_set_user(conn, NULL);
+    if (subscriber->state != SUBSCRIBER_LIVE)
+        crowd->behind--;
+    crowd->subscribers--;
+    list_remove(&subscriber->beat);
+    for (uint32_t i = 0; i < subscriber->n_places; i++)
+        roster_leave(crowd->roster, &subscriber->places[i]);
+    if (subscriber->places != &subscriber->one)
+        free(subscriber->places);
+    catchup_free(subscriber->catchup);
+    free(subscriber);
+}
+
+void crowd_end(struct crowd *crowd, uint64_t random)
+{
+    LIST_EACH(node, &crowd->beats)
+    {
+        struct subscriber *subscriber = LIST_ITEM(node, struct subscriber, beat);
+        /* Each comes back at a moment of its own, so that a restart is not a herd. */
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        if (subscriber->state == SUBSCRIBER_LIVE && !conn_busy(subscriber->conn)) {
+            struct buf text = BUF_INIT(64);
+            sse_retry(&text, (random >> 33) % (crowd->options.spread_ms + 1));
+            struct blob *blob = blob_new(buf_slice(&text));
+            const struct piece piece = {.blob = blob, .to = blob->len};
+            conn_send(subscriber->conn, &piece, 1, NULL);
+            blob_unref(blob);
+            buf_free(&text);
+        }
+        conn_close(subscriber->conn, CLOSE_SHUTDOWN, true);
+    }
+}
+
+void crowd_stats(const struct crowd *crowd, struct mail_stats *stats)
+{
+    stats->subscribers = crowd->subscribers;
+    stats->behind = crowd->behind;
+    stats->scopes = (unsigned)roster_scopes(crowd->roster);
+    stats->deliveries = crowd->deliveries;
+    stats->cuts = crowd->cuts;
+    stats->rounds = crowd->rounds;
+    stats->heartbeats = crowd->heartbeats;
+}

@@ -1,0 +1,282 @@
+#include "delivery/exchange.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "delivery/audience.h"
+#include "delivery/encoder.h"
+#include "delivery/events.h"
+#include "model/scope.h"
+
+#include <stdlib.h>
+
+enum {
+    EXCHANGE_AHEAD = 2,          /* ticks that a thread may have before it */
+    EXCHANGE_ROUND_SCOPES = 256, /* looked at for one answer */
+    EXCHANGE_OUT_MAX =
+        256 * 1024, /* of one answer while it is being written; what leaves is 16 kB */
+};
+
+struct exchange {
+    struct exchange_options options;
+    struct audience *audience;
+    struct encoder *encoder;
+    unsigned *ahead; /* ticks sent to each thread and not yet written */
+    bool used[FORMAT_COUNT];
+    bool current;
+    const char *reason;
+    struct buf out;
+    struct tick *tick; /* the one that is being cut */
+    struct exchange_stats stats;
+};
+
+struct exchange *exchange_new(const struct exchange_options *options)
+{
+    struct exchange *exchange = mem_new(sizeof *exchange);
+    exchange->options = *options;
+    exchange->audience = audience_new(options->seed);
+    exchange->encoder = encoder_new(options->spread_ms);
+    exchange->ahead = mem_array(options->workers, sizeof *exchange->ahead);
+    exchange->out = BUF_INIT(EXCHANGE_OUT_MAX);
+    return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    audience_free(exchange->audience);
+    encoder_free(exchange->encoder);
+    buf_free(&exchange->out);
+    free(exchange->ahead);
+    free(exchange);
+}
+
+static struct position at(const struct exchange *exchange, uint64_t sequence)
+{
+    return (struct position){.epoch = hub_epoch(exchange->options.hub), .sequence = sequence};
+}
+
+static struct blob *take_out(struct exchange *exchange)
+{
+    CHECK(!exchange->out.overflow);
+    struct blob *blob = blob_new(buf_slice(&exchange->out));
+    exchange->stats.blobs++;
+    exchange->stats.blob_bytes += blob->len;
+    return blob;
+}
+
+/* ---- ticks ---- */
+
+static void encode(struct exchange *exchange, struct str scope, uint64_t previous,
+                   enum format format, size_t first)
+{
+    struct round_ask ask = {.scope = scope, .since = previous, .notice_until = UINT64_MAX};
+    struct tick *tick = exchange->tick;
+    for (size_t i = first;; i++) {
+        uint64_t notice = 0;
+        buf_clear(&exchange->out);
+        enum round_took took =
+            encoder_scope(exchange->encoder, exchange->options.hub, format, &ask,
+                          exchange->reason ? exchange->reason : "behind", &exchange->out, &notice);
+        if (exchange->out.len == 0)
+            return;
+        uint32_t body = (uint32_t)exchange->out.len;
+        events_position(&exchange->out, format, at(exchange, tick->position));
+        struct tick_entry *entry = i < tick->n_entries ? &tick->entries[i] : tick_add(tick, scope);
+        entry->blobs[format] =
+            (struct tick_blob){.blob = take_out(exchange), .body = body, .notice = notice};
+        if (took == ROUND_TOOK_ALL)
+            return;
+        /* The same scope's next entry: the notices that had no room. */
+        ask.only_notices = true;
+        ask.notice_after = notice;
+    }
+}
+
+static void each_scope(void *ctx, struct str scope, uint64_t previous)
+{
+    struct exchange *exchange = ctx;
+    if (!audience_has(exchange->audience, scope))
+        return;
+    exchange->tick->position = hub_sequence(exchange->options.hub); /* what hub_tick is moving to */
+    size_t first = exchange->tick->n_entries;
+    for (size_t f = 0; f < FORMAT_COUNT; f++)
+        if (exchange->used[f])
+            encode(exchange, scope, previous, (enum format)f, first);
+}
+
+bool exchange_ready(const struct exchange *exchange)
+{
+    for (unsigned i = 0; i < exchange->options.workers; i++)
+        if (exchange->ahead[i] >= EXCHANGE_AHEAD)
+            return false;
+    return true;
+}
+
+bool exchange_tick(struct exchange *exchange, uint64_t now)
+{
+    struct hub *hub = exchange->options.hub;
+    exchange->tick = tick_new(hub_ticked(hub), 0);
+    bool cut = hub_tick(hub, now, each_scope, exchange);
+    exchange->tick->position = hub_ticked(hub);
+    for (unsigned i = 0; cut && i < exchange->options.workers; i++) {
+        struct mail_tick *mail = mem_new(sizeof *mail);
+        mail->mail.kind = MAIL_TICK;
+        mail->tick = tick_ref(exchange->tick);
+        exchange->ahead[i]++;
+        exchange->options.send(exchange->options.ctx, i, &mail->mail);
+    }
+    if (cut)
+        exchange->reason = NULL;
+    tick_unref(exchange->tick);
+    exchange->tick = NULL;
+    return cut;
+}
+
+void exchange_reason(struct exchange *exchange, const char *reason)
+{
+    exchange->reason = reason;
+}
+
+/* ---- asks ---- */
+
+/* Writes `ready` and sets from where each scope goes on. Exact scopes go on from their
+ * position; fresh and reset ones are promised nothing before this moment. Families speak for
+ * the exact ones among their scopes. */
+static void greet(struct exchange *exchange, struct catchup *catchup)
+{
+    struct hub *hub = exchange->options.hub;
+    uint64_t now = hub_ticked(hub), lowest = now;
+    bool any_exact = false, any_reset = false;
+    struct str *names = mem_array(catchup->n_scopes, sizeof *names);
+    enum standing *standings = mem_array(catchup->n_scopes, sizeof *standings);
+    for (uint32_t i = 0; i < catchup->n_scopes; i++) {
+        struct round_scope *scope = &catchup->scopes[i];
+        names[i] = scope->name;
+        if (scope->since == CATCHUP_FRESH)
+            standings[i] = STANDING_FRESH;
+        else if (scope->since > hub_sequence(hub) ||
+                 hub_standing(hub, scope->name, scope->since,
+                              format_reads_entities(catchup->format)) == HUB_RESET)
+            standings[i] = STANDING_RESET;
+        else
+            standings[i] = STANDING_EXACT;
+        if (standings[i] == STANDING_EXACT) {
+            any_exact = true;
+            lowest = scope->since < lowest ? scope->since : lowest;
+        } else {
+            scope->since = now;
+        }
+        any_reset = any_reset || standings[i] == STANDING_RESET;
+    }
+    for (uint32_t i = catchup->n_scopes; i < catchup->n; i++) {
+        catchup->scopes[i].since = now;
+        for (uint32_t j = 0; j < catchup->n_scopes; j++)
+            if (standings[j] == STANDING_EXACT &&
+                catchup->scopes[j].since < catchup->scopes[i].since &&
+                scope_in_family(catchup->scopes[j].name, catchup->scopes[i].name))
+                catchup->scopes[i].since = catchup->scopes[j].since;
+    }
+    const struct events_ready ready = {.connection = catchup->conn,
+                                       .scopes = names,
+                                       .standings = standings,
+                                       .n = catchup->n_scopes,
+                                       .position = at(exchange, any_exact ? lowest : now),
+                                       .heartbeat_ms = exchange->options.heartbeat_ms,
+                                       .spread_ms = any_reset ? exchange->options.spread_ms : 0,
+                                       .current = exchange->current};
+    events_ready(&exchange->out, catchup->format, &ready);
+    round_start(&catchup->round, lowest);
+    if (!any_exact) {
+        /* `ready` has granted this moment; there is nothing to catch up with. */
+        catchup->round.target = now;
+        catchup->done = true;
+    }
+    exchange->stats.hellos++;
+    exchange->stats.resets_told += any_reset;
+    free(names);
+    free(standings);
+}
+
+struct filling {
+    struct exchange *exchange;
+    enum format format;
+};
+
+static enum round_took take(void *ctx, const struct round_ask *ask, uint64_t *last_notice)
+{
+    struct filling *filling = ctx;
+    struct exchange *exchange = filling->exchange;
+    return encoder_scope(exchange->encoder, exchange->options.hub, filling->format, ask, "behind",
+                         &exchange->out, last_notice);
+}
+
+/* One blob of the round; with the target's position behind its last one. */
+static bool step(struct exchange *exchange, struct catchup *catchup)
+{
+    struct filling filling = {.exchange = exchange, .format = catchup->format};
+    if (round_next(exchange->options.hub, &catchup->round, catchup->scopes, catchup->n,
+                   EXCHANGE_ROUND_SCOPES, take, &filling) == ROUND_MORE)
+        return false;
+    events_position(&exchange->out, catchup->format, at(exchange, catchup->round.target));
+    return true;
+}
+
+static void answer(struct exchange *exchange, struct catchup *catchup)
+{
+    buf_clear(&exchange->out);
+    catchup->done = false;
+    if (catchup->hello) {
+        buf_add(&exchange->out, catchup->blob->bytes, catchup->blob->len);
+        blob_unref(catchup->blob);
+        greet(exchange, catchup);
+    }
+    exchange->used[catchup->format] = true;
+    if (!catchup->done)
+        catchup->done = step(exchange, catchup);
+    catchup->blob = take_out(exchange);
+    catchup->mail.kind = MAIL_ANSWER;
+    exchange->stats.answers++;
+    exchange->options.send(exchange->options.ctx, catchup->worker, &catchup->mail);
+}
+
+void exchange_mail(struct exchange *exchange, struct mail *mail)
+{
+    switch (mail->kind) {
+    case MAIL_JOINED:
+    case MAIL_LEFT: {
+        struct mail_interest *interest = (struct mail_interest *)mail;
+        struct str scope = {.p = interest->scope, .n = interest->n};
+        if (mail->kind == MAIL_JOINED)
+            audience_join(exchange->audience, scope);
+        else
+            audience_leave(exchange->audience, scope);
+        free(mail);
+        break;
+    }
+    case MAIL_TICKED:
+        exchange->ahead[((struct mail_ticked *)mail)->worker]--;
+        free(mail);
+        break;
+    default:
+        CHECK(mail->kind == MAIL_ASK);
+        answer(exchange, (struct catchup *)mail);
+    }
+}
+
+void exchange_current(struct exchange *exchange, bool current)
+{
+    exchange->current = current;
+    for (unsigned i = 0; i < exchange->options.workers; i++) {
+        struct mail_current *mail = mem_new(sizeof *mail);
+        mail->mail.kind = MAIL_CURRENT;
+        mail->current = current;
+        exchange->options.send(exchange->options.ctx, i, &mail->mail);
+    }
+}
+
+void exchange_stats(const struct exchange *exchange, struct exchange_stats *stats)
+{
+    *stats = exchange->stats;
+    stats->audience = audience_count(exchange->audience);
+}

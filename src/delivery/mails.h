@@ -1,0 +1,109 @@
+/* mails: everything that the hub's thread and the delivery threads say to each other.
+ *
+ * A mail that asks is the same memory as its answer: it travels there and back, so a
+ * subscriber that is behind owns one small allocation, and who finds the other
+ * side gone just frees it. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/blob.h"
+#include "base/err.h"
+#include "delivery/format.h"
+#include "delivery/tick.h"
+#include "hub/round.h"
+#include "net/mailbox.h"
+#include "net/server.h"
+#include "wire/publish.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum mail_kind {
+    /* to the hub */
+    MAIL_JOINED,  /* struct mail_interest: a scope or family has its first subscriber on this thread
+                   */
+    MAIL_LEFT,    /* struct mail_interest: it lost its last one */
+    MAIL_ASK,     /* struct catchup */
+    MAIL_PUBLISH, /* struct mail_publish */
+    MAIL_TICKED,  /* struct mail_ticked: a thread has written a tick */
+    MAIL_STATS,   /* struct mail_stats */
+    MAIL_STOPPED, /* struct mail_stopped: a thread has closed everything */
+    /* to a delivery thread */
+    MAIL_TICK,      /* struct mail_tick */
+    MAIL_ANSWER,    /* struct catchup */
+    MAIL_PUBLISHED, /* struct mail_publish */
+    MAIL_CURRENT,   /* struct mail_current */
+    MAIL_STOP,      /* struct mail */
+};
+
+struct mail_interest {
+    struct mail mail;
+    uint32_t n;
+    char scope[];
+};
+
+struct mail_interest *mail_interest_new(enum mail_kind kind, struct str scope);
+
+struct mail_tick {
+    struct mail mail;
+    struct tick *tick; /* one reference */
+};
+
+struct mail_ticked {
+    struct mail mail;
+    unsigned worker;
+};
+
+struct mail_stopped {
+    struct mail mail;
+    unsigned worker;
+};
+
+struct mail_current {
+    struct mail mail;
+    bool current;
+};
+
+struct mail_publish {
+    struct mail mail;
+    unsigned worker;
+    uint64_t conn;
+    struct arena arena; /* holds `publish` and `headers` */
+    struct publish publish;
+    struct str headers; /* that the answer carries */
+    bool accepted;
+    uint64_t position; /* of an accepted one */
+    struct err err;    /* of one that was not: nothing of it was applied */
+};
+
+void mail_publish_free(struct mail_publish *publish);
+
+struct mail_stats {
+    struct mail mail;
+    unsigned worker;
+    struct server_stats server;
+    unsigned subscribers, behind, scopes;
+    uint64_t deliveries, cuts, rounds, heartbeats;
+};
+
+/* Instead of a position in the `since` of a hello's scopes. */
+#define CATCHUP_FRESH (UINT64_MAX - 1) /* not held before: nothing is promised about the past */
+#define CATCHUP_LOST  UINT64_MAX       /* of another epoch, or unreadable: answered by a reset */
+
+/* A subscriber's way from a position to now: the round of hub/round.h, and what it asks for.
+ * Held by the subscriber while its answer is being sent, by the hub while it is asked. */
+struct catchup {
+    struct mail mail;
+    unsigned worker;
+    uint64_t conn;
+    enum format format;
+    bool hello; /* the first ask: `ready` comes first, and decides who is reset */
+    bool done;  /* the blob ends with the position of the round's target */
+    struct round round;
+    struct blob *blob; /* the answer; in a hello the response head, with which the answer begins */
+    uint32_t n_scopes; /* those that the subscriber holds */
+    uint32_t n;        /* with their families behind them */
+    struct round_scope scopes[]; /* names point behind the array */
+};
+
+void catchup_free(struct catchup *catchup);

@@ -1,0 +1,47 @@
+/* subscriber: one browser's stream; a cursor, not a queue.
+ *
+ *            hello answered, nothing missed
+ *  OPENING ────────────────────────────────────────────▶ LIVE ◀──────────┐
+ *     │ hello answered, something missed        tick cut │  ▲            │
+ *     ▼                                                  ▼  │ round done, nothing newer
+ *  SENDING ◀──── answer cut ──── ASKING ◀── drained ──── CUT│            │
+ *     └──── drained, round not done ──▶ ASKING ─────────────┴── or newer: ASKING again
+ *
+ * A live subscriber costs this struct and its places; everything else exists only
+ * while it is behind. It owns no message: a tick that the socket does not take
+ * whole makes it behind, and the hub is asked for the union of what it missed. */
+#pragma once
+
+#include "base/list.h"
+#include "delivery/format.h"
+#include "delivery/mails.h"
+#include "delivery/roster.h"
+#include "net/server.h"
+
+#include <stdint.h>
+
+enum subscriber_state {
+    SUBSCRIBER_OPENING, /* the hello is at the hub; nothing was sent */
+    SUBSCRIBER_ASKING,  /* the catchup is at the hub */
+    SUBSCRIBER_SENDING, /* an answer is in flight */
+    SUBSCRIBER_LIVE,    /* has everything up to the last tick; ticks are written to it */
+    SUBSCRIBER_CUT,     /* a piece of a live tick (or a heartbeat before one) is in flight */
+    SUBSCRIBER_STATES
+};
+
+struct subscriber {
+    struct conn *conn;
+    struct roster_place *places; /* &one, or an array of its own */
+    struct roster_place one;
+    struct catchup *catchup; /* in SENDING only; at the hub in OPENING and ASKING */
+    uint64_t position;       /* what was granted; kept up only while it is not LIVE */
+    uint64_t notice;         /* number of the last notice sent since `position` (CUT) */
+    struct list beat;        /* in the order of the next heartbeat */
+    uint64_t beat_at;        /* ms of the loop's clock */
+    uint32_t n_places;
+    uint8_t state;
+    uint8_t format;
+};
+
+/* The one function that moves. A move that the table does not have is a bug of ours. */
+void subscriber_move(struct subscriber *subscriber, enum subscriber_state to);

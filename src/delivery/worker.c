@@ -1,0 +1,238 @@
+#include "delivery/worker.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "delivery/api.h"
+#include "delivery/crowd.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    WORKER_BEAT_MS = 250,   /* how often due heartbeats are looked for */
+    WORKER_STATS_MS = 1000, /* how often the counters go to the hub's thread */
+    WORKER_END_MS = 2000,   /* how long a stopping thread waits for what is in flight */
+    WORKER_END_POLL_MS = 20,
+};
+
+struct worker {
+    struct worker_options options;
+    uv_loop_t loop;
+    pthread_t thread;
+    struct server *server;
+    struct mailbox *box;
+    struct crowd *crowd;
+    struct api *api;
+    uv_timer_t beat, stats, end;
+    uint64_t end_at;
+    bool stopping;
+};
+
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void to_hub(void *ctx, struct mail *mail)
+{
+    struct worker *worker = ctx;
+    mailbox_post(worker->options.to_hub, mail);
+}
+
+/* ---- the server's callbacks ---- */
+
+static void on_request(void *ctx, struct conn *conn, const struct http_request *request)
+{
+    struct worker *worker = ctx;
+    api_request(worker->api, conn, request, uv_now(&worker->loop));
+}
+
+static void on_bytes(void *ctx, struct conn *conn, struct str bytes)
+{
+    /* An SSE client has nothing to say. */
+}
+
+static void on_writable(void *ctx, struct conn *conn)
+{
+    struct worker *worker = ctx;
+    if (conn_user(conn))
+        crowd_writable(worker->crowd, conn);
+}
+
+static void on_closed(void *ctx, struct conn *conn, enum close_reason reason)
+{
+    struct worker *worker = ctx;
+    if (conn_user(conn))
+        crowd_closed(worker->crowd, conn);
+}
+
+static void on_turn(void *ctx)
+{
+    struct worker *worker = ctx;
+    if (crowd_work(worker->crowd))
+        server_wake(worker->server);
+}
+
+static const struct server_ops ops = {.request = on_request,
+                                      .bytes = on_bytes,
+                                      .writable = on_writable,
+                                      .closed = on_closed,
+                                      .turn = on_turn};
+
+/* ---- mails and timers ---- */
+
+static void on_mail(void *ctx, struct mail *mail)
+{
+    struct worker *worker = ctx;
+    if (mail->kind == MAIL_PUBLISHED)
+        api_published(worker->api, worker->server,
+                      (struct mail_publish *)mail); /* before any fan-out */
+    else
+        crowd_mail(worker->crowd, mail);
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms()))
+        uv_timer_start(timer, on_beat, 1, WORKER_BEAT_MS);
+}
+
+static void send_stats(struct worker *worker)
+{
+    struct mail_stats *stats = mem_new(sizeof *stats);
+    stats->mail.kind = MAIL_STATS;
+    stats->worker = worker->options.index;
+    stats->server = *server_stats(worker->server);
+    crowd_stats(worker->crowd, stats);
+    to_hub(worker, &stats->mail);
+}
+
+static void on_stats(uv_timer_t *timer)
+{
+    send_stats(timer->data);
+}
+
+/* ---- stopping: streams end, what is in flight goes out or is given up, then the handles go ----
+ */
+
+static void on_stopped(void *ctx)
+{
+    struct worker *worker = ctx;
+    send_stats(worker);
+    uv_close((uv_handle_t *)&worker->beat, NULL);
+    uv_close((uv_handle_t *)&worker->stats, NULL);
+    uv_close((uv_handle_t *)&worker->end, NULL);
+    mailbox_close(worker->box);
+    struct mail_stopped *stopped = mem_new(sizeof *stopped);
+    stopped->mail.kind = MAIL_STOPPED;
+    stopped->worker = worker->options.index;
+    to_hub(worker, &stopped->mail);
+}
+
+static void on_end(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (server_stats(worker->server)->open > 0 && uv_now(&worker->loop) < worker->end_at)
+        return;
+    uv_timer_stop(timer);
+    server_stop(worker->server, on_stopped, worker);
+}
+
+static void on_stop(void *ctx)
+{
+    struct worker *worker = ctx;
+    if (worker->stopping)
+        return;
+    worker->stopping = true;
+    api_drain(worker->api);
+    server_pause(worker->server);
+    crowd_end(worker->crowd, uv_hrtime());
+    worker->end_at = uv_now(&worker->loop) + WORKER_END_MS;
+    uv_timer_start(&worker->end, on_end, 0, WORKER_END_POLL_MS);
+}
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+struct worker *worker_new(const struct worker_options *options, struct err *err)
+{
+    struct worker *worker = mem_new(sizeof *worker);
+    worker->options = *options;
+    CHECK(uv_loop_init(&worker->loop) == 0);
+    const struct server_options server = {.loop = &worker->loop,
+                                          .listen = options->listen,
+                                          .reuse_port = options->reuse_port,
+                                          .limits = options->server,
+                                          .ops = &ops,
+                                          .ctx = worker,
+                                          .log = options->log};
+    worker->server = server_new(&server, err);
+    if (!worker->server) {
+        uv_run(&worker->loop, UV_RUN_DEFAULT);
+        CHECK(uv_loop_close(&worker->loop) == 0);
+        free(worker);
+        return NULL;
+    }
+    worker->box = mailbox_new(&worker->loop, on_mail, worker);
+    const struct crowd_options crowd = {.worker = options->index,
+                                        .server = worker->server,
+                                        .seed = options->seed,
+                                        .epoch = options->epoch,
+                                        .heartbeat_ms = options->heartbeat_ms,
+                                        .spread_ms = options->spread_ms,
+                                        .start = options->start,
+                                        .ctx = worker,
+                                        .post = to_hub,
+                                        .stop = on_stop};
+    worker->crowd = crowd_new(&crowd);
+    const struct api_options api = {.worker = options->index,
+                                    .crowd = worker->crowd,
+                                    .authorizer = options->authorizer,
+                                    .epoch = options->epoch,
+                                    .spread_ms = options->spread_ms,
+                                    .scopes_max = options->scopes_max,
+                                    .publishes_max = options->publishes_max,
+                                    .publish_body = options->publish_body,
+                                    .ctx = worker,
+                                    .post = to_hub};
+    worker->api = api_new(&api);
+    uv_timer_init(&worker->loop, &worker->beat);
+    uv_timer_init(&worker->loop, &worker->stats);
+    uv_timer_init(&worker->loop, &worker->end);
+    worker->beat.data = worker->stats.data = worker->end.data = worker;
+    uv_timer_start(&worker->beat, on_beat, WORKER_BEAT_MS, WORKER_BEAT_MS);
+    uv_timer_start(&worker->stats, on_stats, WORKER_STATS_MS, WORKER_STATS_MS);
+    CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
+    return worker;
+}
+
+const char *worker_address(const struct worker *worker)
+{
+    return server_address(worker->server);
+}
+
+void worker_post(struct worker *worker, struct mail *mail)
+{
+    mailbox_post(worker->box, mail);
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    pthread_join(worker->thread, NULL);
+    api_free(worker->api);
+    crowd_free(worker->crowd);
+    server_free(worker->server);
+    mailbox_free(worker->box);
+    CHECK(uv_loop_close(&worker->loop) == 0);
+    free(worker);
+}

@@ -1,0 +1,41 @@
+/* worker: one delivery thread: its loop, listener, connections, subscribers.
+ *
+ * Made and freed by the hub's thread; in between only mails go in (worker_post) and
+ * out (`to_hub`). Several workers share the port by SO_REUSEPORT. */
+#pragma once
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "delivery/authorizer.h"
+#include "delivery/mails.h"
+#include "net/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct worker;
+
+struct worker_options {
+    unsigned index;
+    const char *listen;
+    bool reuse_port;
+    struct server_limits server;
+    uint64_t epoch;
+    uint64_t start; /* the hub's last tick */
+    struct hash_seed seed;
+    uint64_t heartbeat_ms, spread_ms;
+    unsigned scopes_max, publishes_max;
+    size_t publish_body;
+    const struct authorizer *authorizer;
+    const struct log *log;
+    struct mailbox *to_hub;
+};
+
+/* Listens and starts the thread. */
+struct worker *worker_new(const struct worker_options *options, struct err *err);
+const char *worker_address(const struct worker *worker);
+/* Any thread. */
+void worker_post(struct worker *worker, struct mail *mail);
+/* After its MAIL_STOPPED came: joins the thread. */
+void worker_free(struct worker *worker);

@@ -1,0 +1,67 @@
+/* engine: the hub's thread at work: changes of all sources go through the rules into the hub,
+ * ticks leave when they are due.
+ *
+ * Thread: the loop's. One transaction is open in the hub at a time; a source that finds another
+ * one open waits and is resumed, publishes wait in a queue (bounded by the delivery threads). */
+#pragma once
+
+#include "base/log.h"
+#include "delivery/exchange.h"
+#include "hub/hub.h"
+#include "rules/rules.h"
+#include "source/source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct engine;
+
+struct engine_options {
+    uv_loop_t *loop;
+    struct hub *hub;
+    const struct rules *rules;
+    struct exchange *exchange;
+    const struct log *log;
+    void *ctx;
+    /* The publish's answer goes back to its thread; owns the mail. */
+    void (*published)(void *ctx, struct mail_publish *publish);
+};
+
+struct engine *engine_new(const struct engine_options *options);
+/* What sources are made with. Lives as long as the engine. */
+const struct source_sink *engine_sink(const struct engine *engine);
+/* A source that was made with the sink; it is not current until it says so. */
+void engine_add(struct engine *engine, struct source *source);
+
+/* Unix ms from a clock that never goes back. */
+uint64_t engine_now(const struct engine *engine);
+/* Takes the mail. */
+void engine_publish(struct engine *engine, struct mail_publish *publish);
+/* Everything that one loop turn brought is in: cut the ticks that are due. Called by the engine
+ * itself before and after the loop waits; by others after they changed what is due. */
+void engine_pump(struct engine *engine);
+/* [] for everybody, because of `reason`. */
+void engine_reset_all(struct engine *engine, const char *reason);
+/* An orderly stop: what is open is committed, held keys are laid, everything is ticked. */
+void engine_flush(struct engine *engine);
+/* Takes its handles off the loop; engine_free after they are closed. */
+void engine_close(struct engine *engine);
+void engine_free(struct engine *engine);
+
+struct engine_source_state {
+    const char *name;
+    const char *kind;
+    bool current;
+    const char *why; /* why not, or "" */
+    uint64_t changes, transactions, gaps;
+};
+
+struct engine_stats {
+    uint64_t publishes, published_changes, published_marks, published_notices, publish_errors,
+        unmatched;
+    size_t n_sources;
+    bool current; /* all of them */
+};
+void engine_stats(const struct engine *engine, struct engine_stats *stats);
+struct engine_source_state engine_source(const struct engine *engine, size_t index);

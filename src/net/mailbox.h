@@ -1,0 +1,30 @@
+/* mailbox: how one thread hands something to another. Nothing else is shared for writing.
+ *
+ * Owner:    the thread of the loop it was made on; only it receives and closes.
+ * Thread:   mailbox_post from any thread, also from the owner's.
+ * Order:    mails of one sender arrive in the order in which they were posted; between
+ *           senders there is one order, the one in which posting took the lock.
+ * Ownership: posting gives the mail away; `deliver` owns what it is given.
+ * Bound:    none here. Each kind of mail has its own bound (a subscriber has one ask
+ *           under way, ticks wait for the slowest thread, publishes are counted). */
+#pragma once
+
+#include "base/list.h"
+
+#include <uv.h>
+
+struct mailbox;
+
+/* First member of everything that is sent. `kind` is the receiver's own enum. */
+struct mail {
+    struct list node;
+    unsigned kind;
+};
+
+struct mailbox *mailbox_new(uv_loop_t *loop, void (*deliver)(void *ctx, struct mail *mail),
+                            void *ctx);
+void mailbox_post(struct mailbox *box, struct mail *mail);
+/* Delivers what is there, then takes its handle off the loop. Nobody may post any more. */
+void mailbox_close(struct mailbox *box);
+/* After the loop has run its closing callbacks. NULL is allowed. */
+void mailbox_free(struct mailbox *box);
