@@ -9,10 +9,10 @@ build() {
     local options="${CC:-cc} $*"
     if [[ ! -f $dir/build.ninja ]]; then
         rm -rf "$dir"
-        meson setup "$dir" "$@"
+        meson setup "$dir" "$@" || return
         printf '%s\n' "$options" >"$stamp"
     elif [[ -f $stamp && $(<"$stamp") != "$options" ]]; then
-        meson setup --wipe "$dir" "$@"
+        meson setup --wipe "$dir" "$@" || return
         printf '%s\n' "$options" >"$stamp"
     fi
     ninja -j "$JOBS" -C "$dir"

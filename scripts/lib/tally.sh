@@ -16,10 +16,8 @@ tally_one() {
 # that crashed, hung or was skipped is one that ran and never was OK. A program without such lines
 # is one test. STATUS is what meson ended with.
 tally_meson() {
-    local log passed=0 failed=0
-    # Under a wrapper the log has the wrapper's name in its own.
-    log=$(ls -t "$1"/meson-logs/testlog*.txt 2>/dev/null | head -n 1) || true
-    [[ -n $log ]] && read -r passed failed < <(awk '
+    local log=$1/meson-logs/testlog.txt passed=0 failed=0
+    [[ -f $log ]] && read -r passed failed < <(awk '
         function close_program() {
             if (!program) return
             if (run == 0) { run = 1; ok = fine }
