@@ -4,6 +4,7 @@
 
 #include <stdalign.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 enum { ARENA_BLOCK = 4096 };
@@ -45,8 +46,8 @@ void arena_clear(struct arena *arena)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t align = alignof(max_align_t);
-    if (size > arena->_max)
-        return NULL;
+    if (size > arena->_max || size > PTRDIFF_MAX)
+        return NULL; /* so that nothing below can wrap */
     size_t need = (size + align - 1) / align * align;
     if (need > arena->_max - arena->_used)
         return NULL;

@@ -35,6 +35,7 @@ struct view {
         *own; /* the resource's own rule, also while `rule` is the "*" rule */
     struct value values[SIDES][COMPILED_COLUMNS];
     bool has[SIDES];    /* which sides the change has */
+    bool renamed;       /* the row's id is known to have changed */
     column_set moved;   /* may differ between the sides */
     column_set changed; /* counts as changed for or_changed and derived actions */
     action_set actions; /* the change's own and the derived ones; none for a custom name */
@@ -76,6 +77,22 @@ static bool may_differ(const struct change_field *field, struct value before, st
     return !value_equal(before, after);
 }
 
+/* A row with another id is another row: the old one is gone, the new one is there. Not knowing the
+ * id is no reason to think so, or every update from a source that does not record it would be one.
+ */
+static bool is_renamed(const struct view *view)
+{
+    const struct compiled_rule *rule = compiled_id_rule(view->rule, view->own);
+    for (size_t i = 0; i < (rule ? rule->n_ids : 1); i++) {
+        struct str column = rule ? rule->columns[rule->ids[i]].name : STR("id");
+        struct value before = look_up(view, column, OLD), after = look_up(view, column, NEW);
+        bool known = before.type != VALUE_ABSENT && after.type != VALUE_ABSENT;
+        if (known && !value_equal(before, after))
+            return true;
+    }
+    return false;
+}
+
 static action_set derived_actions(const struct view *view)
 {
     const struct compiled_rule *rule = view->rule;
@@ -113,8 +130,10 @@ static void look(struct view *view)
     }
     if (change->action != CHANGE_CUSTOM)
         view->actions = (action_set)1 << change->action;
-    if (view->has[OLD] && view->has[NEW])
+    if (view->has[OLD] && view->has[NEW]) {
         view->actions |= derived_actions(view);
+        view->renamed = is_renamed(view);
+    }
 }
 
 /* ---- 2. scopes ---- */
@@ -274,7 +293,8 @@ static void mark_stale(const struct view *view, const struct compiled_scope *sco
         [NEW] = (action_set)1 << CHANGE_CREATED,
     };
     bool both = view->has[OLD] && view->has[NEW];
-    bool moved = both && ((scope->pattern.columns | stale->columns) & view->moved);
+    bool moved =
+        both && (view->renamed || ((scope->pattern.columns | stale->columns) & view->moved));
     char bytes[SIDES][KEY_MAX];
     struct buf keys[SIDES] = {BUF_FIXED(bytes[OLD]), BUF_FIXED(bytes[NEW])};
     bool wanted[SIDES];

@@ -7,7 +7,8 @@
  * - An update is looked at with its old and its new row. For each scope and entry:
  *   if no column that either depends on may differ, the row stayed; else it counts
  *   as `deleted` where it left and `created` where it came, so that
- *   `on: [created, deleted]` sees a move, and both sides are marked.
+ *   `on: [created, deleted]` sees a move, and both sides are marked. A row whose
+ *   id is known to have changed has moved, too.
  * - A scope that cannot be computed (a column absent, null or empty, TRUNCATE, or
  *   longer than SCOPE_MAX) becomes its family, and the key is cut before its first
  *   part with a column in it, so that no row value reaches somebody who may not
