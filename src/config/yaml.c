@@ -78,10 +78,14 @@ static bool parser_failed(struct reading *r)
                      problem);
     if (p->error == YAML_MEMORY_ERROR)
         return WRONG(r, place_of(p->mark), "there is not enough memory to read this");
+    bool colon = strstr(problem, "unexpected ':'") || strstr(problem, "expected ',' or") ||
+                 strstr(problem, "mapping values are not allowed");
+    const char *hint = colon ? " (a text with a colon or braces in it needs quotes)" : "";
     if (p->context)
-        return WRONG(r, place_of(p->problem_mark), "not valid YAML: %s, %s that begins in line %u",
-                     problem, p->context, (unsigned)p->context_mark.line + 1);
-    return WRONG(r, place_of(p->problem_mark), "not valid YAML: %s", problem);
+        return WRONG(r, place_of(p->problem_mark),
+                     "not valid YAML: %s, %s that begins in line %u%s", problem, p->context,
+                     (unsigned)p->context_mark.line + 1, hint);
+    return WRONG(r, place_of(p->problem_mark), "not valid YAML: %s%s", problem, hint);
 }
 
 static bool next_event(struct reading *r)

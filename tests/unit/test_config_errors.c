@@ -1,0 +1,332 @@
+/* What is wrong with a configuration is said with its place: one row is a file and its sentence. */
+#include "config/config.h"
+#include "config_outside.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Makes a whole configuration of a row's text, below it so that its lines keep their numbers. */
+#define AUTH    "\nauth: none\n"
+#define SOURCES "\nsources: [{publish: {open: true}}]\n"
+#define REST    AUTH SOURCES
+
+#define RULE(text) \
+    "rules:\n  tasks:\n    scope: [\"project:{project_id}\"]\n    stale: [[tasks]]\n" text REST
+#define STALE(text) "rules:\n  tasks:\n    scope: all\n    stale:\n" text REST
+
+static const struct row {
+    const char *text, *error;
+} ROWS[] = {
+    /* names */
+    {"lsiten: 127.0.0.1:8080" REST,
+     "u.yaml:1:1: unknown key \"lsiten\" (did you mean \"listen\"?)"},
+    {"Listen: 127.0.0.1:8080" REST,
+     "u.yaml:1:1: unknown key \"Listen\" (did you mean \"listen\"?)"},
+    {"colour: blue" REST, "u.yaml:1:1: unknown key \"colour\""},
+    {"\"a\\tb\": blue" REST, "u.yaml:1:1: unknown key \"a?b\""},
+    {"batch: 100ms" REST, "u.yaml:1:1: unknown key \"batch\" (it belongs in limits:)"},
+    {"limits: { level: info }" REST, "u.yaml:1:11: unknown key \"level\" (it belongs in log:)"},
+    {"limits:\n  heartbaet: 25s" REST,
+     "u.yaml:2:3: unknown key \"heartbaet\" (did you mean \"heartbeat\"?)"},
+    {"log: { format: json, leevl: info }" REST,
+     "u.yaml:1:22: unknown key \"leevl\" (did you mean \"level\"?)"},
+    {"threads: 1\nthreads: 2" REST,
+     "u.yaml:2:1: \"threads\" stands here a second time; the first is in line 1"},
+    {"limits: { batch: 0, batch: 0 }" REST,
+     "u.yaml:1:21: \"batch\" stands here a second time; the first is in line 1"},
+
+    /* addresses */
+    {"listen: 8080" REST, "u.yaml:1:9: listen is an IP address and a port (127.0.0.1:8080, "
+                          "\"[::1]:8080\"); here stands 8080"},
+    {"listen: here:8080" REST, "u.yaml:1:9: listen is an IP address and a port (127.0.0.1:8080, "
+                               "\"[::1]:8080\"); here stands \"here:8080\""},
+    {"listen: 127.0.0.1:65536" REST,
+     "u.yaml:1:9: listen is an IP address and a port (127.0.0.1:8080, \"[::1]:8080\"); here stands "
+     "\"127.0.0.1:65536\""},
+    {"listen: [127.0.0.1:8080]" REST, "u.yaml:1:9: listen is an IP address and a port "
+                                      "(127.0.0.1:8080, \"[::1]:8080\"); here stands a list"},
+    {"listen:" REST, "u.yaml:1:8: listen is an IP address and a port (127.0.0.1:8080, "
+                     "\"[::1]:8080\"); here stands nothing"},
+    {"admin: 127.0.0.1" REST, "u.yaml:1:8: admin is an IP address and a port (127.0.0.1:8080, "
+                              "\"[::1]:8080\"); here stands \"127.0.0.1\""},
+    {"listen: 0.0.0.0:8080" REST,
+     "u.yaml:1:9: with \"auth: none\" listen has to be a loopback address such as "
+     "127.0.0.1:8080; here stands 0.0.0.0:8080"},
+    {"listen: \"[::]:8080\"" REST,
+     "u.yaml:1:9: with \"auth: none\" listen has to be a loopback address such as "
+     "127.0.0.1:8080; here stands [::]:8080"},
+    {"admin: localhost:8080" REST, "u.yaml:1:8: admin and listen are the same address"},
+
+    /* settings: types and bounds */
+    {"threads: many" REST, "u.yaml:1:10: threads is a whole number; here stands \"many\""},
+    {"threads: 1.5" REST, "u.yaml:1:10: threads is a whole number; here stands 1.5"},
+    {"threads: true" REST, "u.yaml:1:10: threads is a whole number; here stands true"},
+    {"threads: null" REST, "u.yaml:1:10: threads is a whole number; here stands null"},
+    {"threads: 0" REST, "u.yaml:1:10: threads is 0; it has to be between 1 and 64"},
+    {"threads: 18446744073709551616" REST,
+     "u.yaml:1:10: threads is a whole number; here stands 18446744073709551616"},
+    {"limits: 5" REST, "u.yaml:1:9: limits is a mapping; here stands 5"},
+    {"limits: [batch]" REST, "u.yaml:1:9: limits is a mapping; here stands a list"},
+    {"limits: { batch: soon }" REST,
+     "u.yaml:1:18: batch is a duration (100ms, 5s, 1m, 2h, 0); here stands \"soon\""},
+    {"limits: { batch: 100 }" REST,
+     "u.yaml:1:18: batch is a duration (100ms, 5s, 1m, 2h, 0); here stands 100"},
+    {"limits: { batch: 100 ms }" REST,
+     "u.yaml:1:18: batch is a duration (100ms, 5s, 1m, 2h, 0); here stands \"100 ms\""},
+    {"limits: { batch: -1s }" REST,
+     "u.yaml:1:18: batch is a duration (100ms, 5s, 1m, 2h, 0); here stands \"-1s\""},
+    {"limits: { batch: 11s }" REST, "u.yaml:1:18: batch is 11s; it has to be between 0 and 10s"},
+    {"limits: { batch: [1s] }" REST,
+     "u.yaml:1:18: batch is a duration (100ms, 5s, 1m, 2h, 0); here stands a list"},
+    {"limits: { index_memory: 1KiB }" REST,
+     "u.yaml:1:25: index_memory is 1KiB; it has to be between 1MiB and 1TiB"},
+    {"limits: { index_memory: 256 M }" REST,
+     "u.yaml:1:25: index_memory is a size (64KiB, 256MiB, 1MB, 1000); here stands \"256 M\""},
+    {"limits: { index_memory: 99999999999999999999GiB }" REST,
+     "u.yaml:1:25: index_memory is a size (64KiB, 256MiB, 1MB, 1000); here stands "
+     "\"99999999999999999999GiB\""},
+    {"limits: { heartbeat: 40s }" REST, "u.yaml: stalled has to be at least two heartbeats, since "
+                                        "a quiet connection sends nothing else"},
+    {"limits: { stalled: 30s }" REST, "u.yaml:1:20: stalled has to be at least two heartbeats, "
+                                      "since a quiet connection sends nothing else"},
+    {"log: { level: loud }" REST,
+     "u.yaml:1:15: level is debug, info, warn or error; here stands \"loud\""},
+    {"log: { format: xml }" REST, "u.yaml:1:16: format is text or json; here stands \"xml\""},
+    {"log: info" REST, "u.yaml:1:6: log is a mapping; here stands \"info\""},
+    {"state: [a]" REST, "u.yaml:1:8: state is a path; here stands a list"},
+    {"state: \"\"" REST, "u.yaml:1:8: state is a path; here stands \"\""},
+
+    /* auth and endpoints */
+    {SOURCES, "u.yaml: auth is missing; write \"auth: none\" if everyone who reaches the listener "
+              "may read every scope"},
+    {"auth:" SOURCES,
+     "u.yaml:1:6: auth is none, the only one that exists in this version; here stands nothing"},
+    {"auth: nonee" SOURCES,
+     "u.yaml:1:7: auth is none, the only one that exists in this version; here stands \"nonee\""},
+    {"auth: { jwt: { keys_file: a } }" SOURCES,
+     "u.yaml:1:7: only \"auth: none\" on a loopback listener exists in this "
+     "version (everyone may read every scope)"},
+    {"auth:\n  scopes: [\"user:{sub}\"]" SOURCES,
+     "u.yaml:2:3: only \"auth: none\" on a loopback listener exists in this "
+     "version (everyone may read every scope)"},
+    {"auth: [none]" SOURCES,
+     "u.yaml:1:7: only \"auth: none\" on a loopback listener exists in this "
+     "version (everyone may read every scope)"},
+    {"endpoints: [{ path: /ws }]" REST,
+     "u.yaml:1:13: endpoints are not in this version; leave them out"},
+    {"endpoints: yes" REST, "u.yaml:1:12: endpoints is a list; here stands \"yes\""},
+
+    /* sources */
+    {AUTH, "u.yaml: sources is missing: where do changes come from? As in \"sources: [{ sqlite: "
+           "./app.db }]\""},
+    {"sources: []" AUTH, "u.yaml:1:10: sources has between 1 and 64 entries; here stand 0"},
+    {"sources: { sqlite: a.db }" AUTH,
+     "u.yaml:1:10: sources is a list, as in \"- sqlite: ./app.db\"; here stands a mapping"},
+    {"sources: [a.db]" AUTH, "u.yaml:1:11: a source is a mapping: sqlite: PATH, or publish: { "
+                             "token_file: PATH }; here stands \"a.db\""},
+    {"sources: [{ poll: 1s }]" AUTH,
+     "u.yaml:1:11: a source has a kind: sqlite: PATH, or publish: { token_file: PATH }"},
+    {"sources: [{ sqlit: a.db }]" AUTH,
+     "u.yaml:1:13: unknown key \"sqlit\" (did you mean \"sqlite\"?)"},
+    {"sources: [{ sqlite: a.db, publish: { open: true } }]" AUTH,
+     "u.yaml:1:27: this source has sqlite already; each source is an entry of its own"},
+    {"sources: [{ postgres: \"postgres://app@db/app\" }]" AUTH,
+     "u.yaml:1:13: PostgreSQL is not in this version; there are sqlite and publish"},
+    {"sources: [{ sqlite: [a.db] }]" AUTH,
+     "u.yaml:1:21: sqlite is the path of a database; here stands a list"},
+    {"sources: [{ sqlite: \":memory:\" }]" AUTH, "u.yaml:1:21: sqlite is the path of a file that "
+                                                 "other programs write; here stands \":memory:\""},
+    {"sources:\n  - sqlite: a.db\n  - sqlite: ./a.db\n    poll: 20s" AUTH,
+     "u.yaml:4:11: poll is 20s; it has to be between 1ms and 10s"},
+    {"sources:\n  - sqlite: a.db\n  - sqlite: a.db" AUTH,
+     "u.yaml:3:5: this database stands here a second time; the first is in line 2"},
+    {"sources: [{ sqlite: a.db }]" AUTH,
+     "u.yaml: rules is missing: a database needs at least one rule"},
+    {"sources: [{ publish: { open: true }, poll: 1s }]" AUTH,
+     "u.yaml:1:38: poll belongs to an sqlite source"},
+    {"sources: [{ publish: open }]" AUTH,
+     "u.yaml:1:22: publish is a mapping: { token_file: PATH }, or { open: true } for "
+     "a loopback listener; here stands \"open\""},
+    {"sources: [{ publish: {} }]" AUTH, "u.yaml:1:22: publish is a mapping: { token_file: PATH }, "
+                                        "or { open: true } for a loopback listener"},
+    {"sources: [{ publish: { open: false } }]" AUTH,
+     "u.yaml:1:22: publish is a mapping: { token_file: PATH }, or { open: true } for a loopback "
+     "listener"},
+    {"sources: [{ publish: { open: maybe } }]" AUTH,
+     "u.yaml:1:30: open is true or false; here stands \"maybe\""},
+    {"sources: [{ publish: { tokenfile: a } }]" AUTH,
+     "u.yaml:1:24: unknown key \"tokenfile\" (did you mean \"token_file\"?)"},
+    {"sources: [{ publish: { open: true, token_file: token } }]" AUTH,
+     "u.yaml:1:22: publish has a token_file and is open: true; it can only be one of them"},
+    {"sources: [{ publish: { token_file: nowhere } }]" AUTH,
+     "u.yaml:1:36: token_file: nowhere: it cannot be read: No such file or directory"},
+    {"sources: [{ publish: { token_file: empty } }]" AUTH,
+     "u.yaml:1:36: token_file: empty is empty"},
+    {"sources: [{ publish: { token_file: two-words } }]" AUTH,
+     "u.yaml:1:36: token_file: the token in two-words has blanks or other than ASCII characters "
+     "inside"},
+    {"sources:\n- publish: { open: true }\n- publish: { open: true }" AUTH,
+     "u.yaml:3:3: publish stands here a second time; the first is in line 2"},
+
+    /* rules */
+    {"rules: [tasks]" REST,
+     "u.yaml:1:8: rules is a mapping from a table to its rule; here stands a list"},
+    {"rules: { tasks: [x] }" REST,
+     "u.yaml:1:17: a rule is a mapping with scope and stale; here stands a list"},
+    {"rules: { tasks: }" REST,
+     "u.yaml:1:17: a rule is a mapping with scope and stale; here stands nothing"},
+    {"rules: { tasks: { stale: [[a]] } }" REST,
+     "u.yaml:1:10: the rule of \"tasks\" does not say who is told: scope: [\"...\"]"},
+    {"rules: { tasks: { scope: [], stale: [[a]] } }" REST,
+     "u.yaml:1:10: the rule of \"tasks\" does not say who is told: scope: [\"...\"]"},
+    {"rules: { tasks: { scope: all } }" REST,
+     "u.yaml:1:10: the rule of \"tasks\" does not say what goes stale: stale: [[\"...\"]]"},
+    {RULE("    scpoe: all"), "u.yaml:5:5: unknown key \"scpoe\" (did you mean \"scope\"?)"},
+    {RULE("    on: created"), "u.yaml:5:5: unknown key \"on\" (it belongs in an entry of stale:)"},
+    {RULE("    name: [task]"), "u.yaml:5:11: name is a text; here stands a list"},
+    {RULE("    id: [id, [x]]"),
+     "u.yaml:5:14: id is a column or a list of columns; here stands a list"},
+    {RULE("    id: {id}"), "u.yaml:5:9: id is a column or a list of columns; here stands a "
+                           "mapping: \"{id}\" needs quotes"},
+    {RULE("    changes: 1"), "u.yaml:5:14: changes is true or false; here stands 1"},
+    {RULE("    data: [status]"),
+     "u.yaml:5:11: data is a mapping: { name_sent: column }; here stands a list"},
+    {RULE("    data: { status: [status] }"),
+     "u.yaml:5:21: data is the name of a column; here stands a list"},
+    {RULE("    actions: [done]"), "u.yaml:5:14: actions is a mapping; here stands a list"},
+    {RULE("    actions: { done: [status] }"),
+     "u.yaml:5:22: an action is a mapping: { changed: [column] }; here stands a list"},
+    {RULE("    actions: { done: { chnaged: status } }"),
+     "u.yaml:5:24: unknown key \"chnaged\" (did you mean \"changed\"?)"},
+    {RULE("    actions: { done: {} }"),
+     "u.yaml:5:22: an action says which columns: { changed: [column] }"},
+    {"rules: { tasks: { scope: [project:{project_id}], stale: [[a]] } }" REST,
+     "u.yaml:1:34: not valid YAML: found unexpected ':', while scanning a plain scalar that begins "
+     "in line 1 "
+     "(a text with a colon or braces in it needs quotes)"},
+    {"rules: { tasks: { scope: all, stale: [tasks, list] } }" REST,
+     "u.yaml:1:39: stale is a list of keys, and each key is a list: [[\"tasks\", ...]]"},
+    {"rules: { tasks: { scope: all, stale: tasks } }" REST,
+     "u.yaml:1:38: stale is a list; here stands \"tasks\""},
+    {STALE("      - [tasks, {id}]"), "u.yaml:5:17: \"{id}\" needs quotes, else it is a mapping"},
+    {STALE("      - [tasks, 1e999]"), "u.yaml:5:17: the number 1e999 is too large"},
+    {STALE("      - [tasks]\n      - tasks"),
+     "u.yaml:6:9: an entry of stale is a key, which is a list itself: - [\"tasks\", "
+     "\"detail\", \"{id}\"]; here stands \"tasks\""},
+    {STALE("      - { on: created }"),
+     "u.yaml:5:9: an entry of stale has a key: { key: [\"tasks\", \"{id}\"], ... }"},
+    {STALE("      - { key: tasks }"), "u.yaml:5:16: a key is a list, as in [\"tasks\", \"detail\", "
+                                      "\"{id}\"]; here stands \"tasks\""},
+    {STALE("      - { kye: [tasks] }"), "u.yaml:5:11: unknown key \"kye\" (did you mean \"key\"?)"},
+    {STALE("      - { key: [tasks], on: [] }"), "u.yaml:5:29: on is empty; leave it out"},
+    {STALE("      - { key: [tasks], on: { a: b } }"),
+     "u.yaml:5:29: on is an action or a list of actions; here stands a mapping"},
+    {STALE("      - { key: [tasks], at_most: 5 }"),
+     "u.yaml:5:34: at_most is a duration (100ms, 5s, 1m, 2h, 0); here stands 5"},
+    {STALE("      - { key: [tasks], at_most: 2h }"),
+     "u.yaml:5:34: at_most is 2h; it has to be between 0 and 1h"},
+
+    /* what the rules mean is the compiler's to say; the place is ours */
+    {STALE("      - [tasks, \"{id\"]"), "u.yaml:5:17: bad template \"{id\""},
+    {STALE("      - { key: [tasks], on: creatd }"),
+     "u.yaml:5:29: unknown action \"creatd\" (did you mean \"created\"?)"},
+    {"rules:\n  tasks:\n    scope: \"a:{\"\n    stale: [[a]]" REST,
+     "u.yaml:3:12: bad template \"a:{\""},
+
+    /* variables */
+    {"state: ${NOWHERE}/a" REST,
+     "u.yaml:1:8: the environment variable NOWHERE is not set (a column is written "
+     "{NOWHERE}, the text itself $${NOWHERE})"},
+    {"limits:\n  batch: x${" REST,
+     "u.yaml:2:10: \"${\" begins a variable, as in ${HOME}; the text itself is written $${"},
+    {"state: ${1}" REST,
+     "u.yaml:1:8: \"${\" begins a variable, as in ${HOME}; the text itself is written $${"},
+    {"${HOME}: 1" REST, "u.yaml:1:1: variables are replaced in values only, not in names"},
+    {"threads: ${THREADS}0" REST, "u.yaml:1:10: threads is a whole number; here stands \"three0\""},
+
+    /* YAML itself */
+    {"", "u.yaml: auth is missing; write \"auth: none\" if everyone who reaches the listener may "
+         "read every scope"},
+    {"- a", "u.yaml:1:1: a configuration is a mapping; here stands a list"},
+    {"listen", "u.yaml:1:1: a configuration is a mapping; here stands \"listen\""},
+    {"a: 1\n--- \nb: 2", "u.yaml:2:1: the file has to be one document; a second one begins here"},
+    {"a: *b", "u.yaml:1:4: there is no anchor &b above"},
+    {"a: &b [*b]", "u.yaml:1:8: *b stands inside of what it names"},
+    {"<<: { a: 1 }",
+     "u.yaml:1:1: merge keys (<<) are not used here; an alias can stand for a whole value"},
+    {"threads: !!int 3", "u.yaml:1:10: tags such as tag:yaml.org,2002:int are not used here; "
+                         "quotes make anything text"},
+    {"? [a]\n: b", "u.yaml:1:3: the name in a mapping has to be a text"},
+    {"state: \"a\\0b\"", "u.yaml:1:8: a text must not contain a NUL character"},
+    {"a: [1, 2",
+     "u.yaml:2:1: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence "
+     "that begins in line 1 (a text with a colon or braces in it needs quotes)"},
+    {"a: [${PORT}]",
+     "u.yaml:1:6: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence "
+     "that begins in line 1 (a text with a colon or braces in it needs quotes)"},
+    {"a: b: c", "u.yaml:1:5: not valid YAML: mapping values are not allowed in this context "
+                "(a text with a colon or braces in it needs quotes)"},
+    {"a: \"\xff\"", "u.yaml:1:5: this is not YAML text: invalid leading UTF-8 octet"},
+    {"a:\n\t- b", "u.yaml:2:1: not valid YAML: found character that cannot start any token, while "
+                  "scanning for the next "
+                  "token that begins in line 2"},
+};
+
+static void says_what_is_wrong_and_where(void **state)
+{
+    const struct row *row = *state;
+    struct err err = ERR_INIT;
+    struct config *config = config_parse("u.yaml", str_of(row->text), &config_outside, &err);
+    if (config) {
+        print_error("this was taken:\n%s\n", row->text);
+        config_free(config);
+        fail();
+    }
+    /* A sentence of the compiler's may go on. */
+    if (strncmp(err.text, row->error, strlen(row->error)) != 0)
+        print_error("of:\n%s\n", row->text);
+    err.text[strlen(row->error)] = '\0';
+    assert_string_equal(err.text, row->error);
+}
+
+static void a_file_that_is_not_there_is_said_so(void **state)
+{
+    struct err err = ERR_INIT;
+    assert_null(config_load("nowhere/unstale.yaml", &err));
+    assert_string_equal(err.text,
+                        "nowhere/unstale.yaml: it cannot be read: No such file or directory");
+    assert_null(config_load("/", &err));
+    assert_string_equal(err.text, "/: it cannot be read: Is a directory");
+}
+
+static void a_place_found_later_gets_the_same_form(void **state)
+{
+    struct err err = ERR_INIT;
+    struct config *config = config_parse("dir/u.yaml", STR(REST), &config_outside, &err);
+    assert_non_null(config);
+    err_set(&err, "no such column");
+    assert_false(config_wrong(config, (struct place){.line = 3, .column = 9}, &err));
+    assert_string_equal(err.text, "dir/u.yaml:3:9: no such column");
+    err_set(&err, "no such column");
+    config_wrong(config, (struct place){0}, &err);
+    assert_string_equal(err.text, "dir/u.yaml: no such column");
+    config_free(config);
+}
+
+int main(void)
+{
+    enum { N = sizeof ROWS / sizeof *ROWS };
+    static struct CMUnitTest tests[N + 2];
+    for (size_t i = 0; i < N; i++)
+        tests[i] = (struct CMUnitTest){.name = ROWS[i].error,
+                                       .test_func = says_what_is_wrong_and_where,
+                                       .initial_state = (void *)(uintptr_t)&ROWS[i]};
+    tests[N] = (struct CMUnitTest)cmocka_unit_test(a_file_that_is_not_there_is_said_so);
+    tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(a_place_found_later_gets_the_same_form);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
