@@ -211,6 +211,8 @@ static enum http_read take_head(struct http_reader *reader)
         reader->limits.headers < HTTP_HEADERS_MAX ? reader->limits.headers : HTTP_HEADERS_MAX;
     if (!http_head_check(head, max, check))
         return refuse(reader, check->status, check->reason);
+    if (check->framing == HTTP_LENGTH && check->length > reader->limits.body)
+        return refuse(reader, 413, "the body is too large");
     if (!http_lib_feed(reader->lib, head))
         return library_refuses(reader);
 
@@ -222,8 +224,6 @@ static enum http_read take_head(struct http_reader *reader)
         facts->has_length != (check->framing == HTTP_LENGTH) ||
         (facts->has_length && facts->length != check->length) || facts->whole != empty)
         return refuse(reader, 400, "the request can be read in two ways");
-    if (check->framing == HTTP_LENGTH && check->length > reader->limits.body)
-        return refuse(reader, 413, "the body is too large");
 
     struct http_request *request = &reader->request;
     request->method_text = facts->method;

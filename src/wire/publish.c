@@ -287,7 +287,7 @@ static const struct form forms[] = {
                          {"new", false, take_rows},
                          {"old", false, take_nothing},
                          {"data", false, take_change_data}}},
-    [PUBLISH_MARKS] = {"marks", {{"scope", true, take_marks_scope}, {"keys", true, take_keys}}},
+    [PUBLISH_MARKS] = {"a list of marks", {{"scope", true, take_marks_scope}, {"keys", true, take_keys}}},
     [PUBLISH_NOTICE] = {"a notice",
                         {{"scope", true, take_notice_scope},
                          {"type", true, take_notice_type},
