@@ -201,15 +201,15 @@ static void print_config(const struct config *config)
     }
 }
 
-static void note(void *ctx, const struct config_source *source, enum databases_finding finding,
-                 struct place at, const char *sentence)
+static void note(void *ctx, const char *path, enum databases_finding finding, struct place at,
+                 const char *sentence)
 {
     const struct config *config = ctx;
     if (finding == DATABASE_NO_TABLE)
         cli_note("%s:%u:%u: %s; its changes have to come from elsewhere", config->file, at.line,
                  at.column, sentence);
     else
-        cli_note("%s: %s; its tables and columns were not checked", source->path, sentence);
+        cli_note("%s: %s; its tables and columns were not checked", path, sentence);
 }
 
 static enum cli_exit run(const struct args *args)

@@ -1,5 +1,6 @@
 #include "cli/loaded.h"
 
+#include "cli/cli.h"
 #include "config/watch_of.h"
 
 enum { MEMORY = 64 * 1024 * 1024 };
@@ -27,7 +28,15 @@ void loaded_close(struct loaded *loaded)
     *loaded = (struct loaded){0};
 }
 
+static void note(void *ctx, const char *path, enum databases_finding finding, struct place at,
+                 const char *sentence)
+{
+    const struct loaded *loaded = ctx;
+    cli_note("%s:%u:%u: %s; its changes have to come from elsewhere", loaded->config->file, at.line,
+             at.column, sentence);
+}
+
 struct watch *loaded_watch(struct loaded *loaded, const char *path)
 {
-    return databases_watch(loaded->config, path, loaded->watch, &loaded->_arena);
+    return databases_watch(loaded->config, path, loaded->watch, note, loaded, &loaded->_arena);
 }

@@ -17,5 +17,6 @@ struct loaded {
 /* Sentences already have the file and the place in front. loaded_close in any case. */
 bool loaded_open(struct loaded *loaded, const char *file, struct err *err);
 void loaded_close(struct loaded *loaded);
-/* The part of the watch that concerns this database; NULL when there is too much. */
+/* The part of the watch that concerns this database, the rest said on standard error; NULL when
+ * there is too much. */
 struct watch *loaded_watch(struct loaded *loaded, const char *path);

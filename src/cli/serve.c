@@ -7,8 +7,8 @@
 static const struct args_option OPTIONS[] = {CLI_CONFIG_OPTION, {0}};
 
 /* An absent database is the source's to report, again and again; here it would be said twice. */
-static void note(void *ctx, const struct config_source *source, enum databases_finding finding,
-                 struct place at, const char *sentence)
+static void note(void *ctx, const char *path, enum databases_finding finding, struct place at,
+                 const char *sentence)
 {
     const struct log *log = ctx;
     if (finding == DATABASE_NO_TABLE)

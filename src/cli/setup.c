@@ -48,7 +48,7 @@ static enum cli_exit print_or_apply(const struct args *args, const struct buf *s
         return CLI_OK;
     }
     if (!sqlite_setup_apply(path, sql, &err))
-        return cli_fail(CLI_FAILED, "%s: %s", path, err.text);
+        return cli_fail(CLI_FAILED, "%s", err.text);
     cli_note("%s: %s", path, done);
     return CLI_OK;
 }
@@ -71,7 +71,7 @@ static enum cli_exit setup(const struct args *args)
     else if (sqlite_setup_sql(path, watch, &sql, &at, &err))
         exit = print_or_apply(args, &sql, "its triggers are in place");
     else if (at.line == 0)
-        exit = cli_fail(CLI_FAILED, "%s: %s", path, err.text);
+        exit = cli_fail(CLI_FAILED, "%s", err.text);
     else {
         config_wrong(loaded.config, at, &err);
         exit = cli_fail(CLI_USAGE, "%s", err.text);
@@ -91,7 +91,7 @@ static enum cli_exit teardown(const struct args *args)
     if (sqlite_teardown_sql(args->words[1], &sql, &err))
         exit = print_or_apply(args, &sql, "nothing of unstale is left in it");
     else
-        exit = cli_fail(CLI_FAILED, "%s: %s", args->words[1], err.text);
+        exit = cli_fail(CLI_FAILED, "%s", err.text);
     buf_free(&sql);
     return exit;
 }

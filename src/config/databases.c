@@ -2,19 +2,27 @@
 
 #include "source/sqlite_setup.h"
 
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the arena of one check holds: tables by reference. */
 enum { MEMORY = 16 * 1024 * 1024 };
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* Some other source than this database may be the one that a rule waits for. */
 static bool has_others(const struct config *config, const char *path)
 {
-    for (size_t i = 0; i < config->n_sources; i++) {
-        const struct config_source *source = &config->sources[i];
-        if (source->kind != CONFIG_SQLITE || strcmp(source->path, path) != 0)
+    for (size_t i = 0; i < config->n_sources; i++)
+        if (config->sources[i].kind != CONFIG_SQLITE || !same_file(config->sources[i].path, path))
             return true;
-    }
     return false;
 }
 
@@ -34,8 +42,10 @@ static bool has_table(const char *path, const struct watch_table *table, struct 
 }
 
 struct watch *databases_watch(const struct config *config, const char *path,
-                              const struct watch *watch, struct arena *arena)
+                              const struct watch *watch, databases_note *note, void *ctx,
+                              struct arena *arena)
 {
+    struct err why = ERR_INIT;
     struct watch *part = arena_alloc(arena, sizeof *part);
     if (!part)
         return NULL;
@@ -45,9 +55,12 @@ struct watch *databases_watch(const struct config *config, const char *path,
     part->n_tables = 0;
     part->tables =
         arena_alloc(arena, (watch->n_tables ? watch->n_tables : 1) * sizeof *part->tables);
-    for (size_t i = 0; part->tables && i < watch->n_tables; i++)
-        if (has_table(path, &watch->tables[i], NULL))
+    for (size_t i = 0; part->tables && i < watch->n_tables; i++) {
+        if (has_table(path, &watch->tables[i], &why))
             part->tables[part->n_tables++] = watch->tables[i];
+        else if (note)
+            note(ctx, path, DATABASE_NO_TABLE, watch->tables[i].at, why.text);
+    }
     return part->tables ? part : NULL;
 }
 
@@ -59,24 +72,20 @@ static bool check_one(const struct config *config, const struct config_source *s
     struct arena arena;
     bool ok = true;
     if (access(source->path, F_OK) != 0) {
-        note(ctx, source, DATABASE_ABSENT, source->at, "the file does not exist yet");
+        note(ctx, source->path, DATABASE_ABSENT, source->at, "the file does not exist yet");
         return true;
     }
     if (!can_be_asked(source->path, &why)) {
-        note(ctx, source, DATABASE_UNREADABLE, source->at, why.text);
+        note(ctx, source->path, DATABASE_UNREADABLE, source->at, why.text);
         return true;
     }
     arena_init(&arena, MEMORY);
-    struct watch *part = databases_watch(config, source->path, watch, &arena);
+    struct watch *part = databases_watch(config, source->path, watch, note, ctx, &arena);
     if (!part) {
         err_set(err, "there are too many rules");
         ok = config_wrong(config, at, err);
     } else if (!sqlite_setup_check(source->path, part, &at, err)) {
         ok = config_wrong(config, at, err);
-    } else if (part->n_tables < watch->n_tables) {
-        for (size_t i = 0; i < watch->n_tables; i++)
-            if (!has_table(source->path, &watch->tables[i], &why))
-                note(ctx, source, DATABASE_NO_TABLE, watch->tables[i].at, why.text);
     }
     arena_free(&arena);
     return ok;

@@ -19,15 +19,16 @@ enum databases_finding {
     DATABASE_NO_TABLE,   /* `sentence` names it, `at` is the rule */
 };
 
-typedef void databases_note(void *ctx, const struct config_source *source,
-                            enum databases_finding finding, struct place at, const char *sentence);
+typedef void databases_note(void *ctx, const char *path, enum databases_finding finding,
+                            struct place at, const char *sentence);
 
 /* False with "file:line:column: sentence". */
 bool databases_check(const struct config *config, const struct watch *watch, databases_note *note,
                      void *ctx, struct err *err);
 
-/* The part of `watch` whose tables this database has; all of it when the changes can come from
- * nowhere else, or when the database cannot be asked. Shares the tables of `watch`; NULL when the
- * arena is full. */
+/* The part of `watch` whose tables this database has, the others noted; all of it when the changes
+ * can come from nowhere else, or when the database cannot be asked. Shares the tables of `watch`;
+ * `note` may be NULL. NULL when the arena is full. */
 struct watch *databases_watch(const struct config *config, const char *path,
-                              const struct watch *watch, struct arena *arena);
+                              const struct watch *watch, databases_note *note, void *ctx,
+                              struct arena *arena);
