@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "model/scope.h"
 #include "wire/query.h"
+#include "wire/sse.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -14,6 +15,8 @@ enum {
     API_HEADERS_MAX = 2048,
     API_PUBLISH_FACTOR = 24, /* parsed structs for each byte of a body, at most */
     API_BACKOFF_S = 1,
+    API_RETRY_MS = 1000, /* EventSource waits this long, and a random part of the spread, before it
+                            comes back */
 };
 
 struct api {
@@ -147,6 +150,15 @@ static uint64_t since_of(const struct call *call, const struct query *query)
     return position.sequence;
 }
 
+/* Each client its own, so that they do not come back all at once. */
+static uint64_t retry_of(const struct call *call)
+{
+    uint64_t id = conn_id(call->conn);
+    uint64_t random =
+        hash_bytes(call->api->options.seed, (struct str){.p = (char *)&id, .n = sizeof id});
+    return API_RETRY_MS + random % (call->api->options.spread_ms + 1);
+}
+
 static void open_stream(struct call *call, const struct query *query)
 {
     struct api *api = call->api;
@@ -180,6 +192,7 @@ static void open_stream(struct call *call, const struct query *query)
     buf_text(&head, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
     buf_str(&head, buf_slice(&call->headers));
     buf_text(&head, "\r\n");
+    sse_retry(&head, retry_of(call));
     crowd_open(api->options.crowd, call->conn, format, scopes, n, buf_slice(&head), call->now);
     buf_free(&head);
 out:

@@ -8,6 +8,7 @@
  * A route is one row: path, methods, handler. Thread: the delivery thread's. */
 #pragma once
 
+#include "base/hash.h"
 #include "delivery/authorizer.h"
 #include "delivery/crowd.h"
 #include "delivery/mails.h"
@@ -23,6 +24,7 @@ struct api_options {
     struct crowd *crowd;
     const struct authorizer *authorizer;
     uint64_t epoch;
+    struct hash_seed seed;
     uint64_t spread_ms;
     unsigned scopes_max;    /* per subscription */
     unsigned publishes_max; /* bodies of this thread that wait for the hub */

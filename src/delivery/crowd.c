@@ -194,6 +194,19 @@ static bool touched(const struct crowd *crowd, const struct subscriber *subscrib
     return false;
 }
 
+/* Everything up to `position` is with the client: live, if nothing came since. */
+static void granted(struct crowd *crowd, struct subscriber *subscriber)
+{
+    if (touched(crowd, subscriber, subscriber->position)) {
+        subscriber_move(subscriber, SUBSCRIBER_ASKING);
+        start_round(crowd, subscriber);
+        return;
+    }
+    subscriber->position = 0; /* no tick's: see mark_due */
+    subscriber_move(subscriber, SUBSCRIBER_LIVE);
+    crowd->behind--;
+}
+
 /* The answer is out: the next step of the round, or its end. */
 static void answered(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
 {
@@ -208,16 +221,9 @@ static void answered(struct crowd *crowd, struct subscriber *subscriber, struct 
     subscriber->position = catchup->round.target;
     subscriber->notice = 0;
     catchup_free(catchup);
-    if (touched(crowd, subscriber, subscriber->position)) {
-        subscriber_move(subscriber, SUBSCRIBER_ASKING);
-        start_round(crowd, subscriber);
-        return;
-    }
-    subscriber_move(subscriber, SUBSCRIBER_LIVE);
-    crowd->behind--;
+    granted(crowd, subscriber);
 }
 
-/* False: the subscriber is gone, or its state has nothing to do with answers any more. */
 static void take_answer(struct crowd *crowd, struct catchup *catchup)
 {
     struct conn *conn = conn_find(crowd->options.server, catchup->conn);
@@ -255,8 +261,7 @@ void crowd_writable(struct crowd *crowd, struct conn *conn)
         subscriber->catchup = NULL;
         answered(crowd, subscriber, catchup);
     } else if (subscriber->state == SUBSCRIBER_CUT) {
-        subscriber_move(subscriber, SUBSCRIBER_ASKING);
-        start_round(crowd, subscriber);
+        granted(crowd, subscriber);
     }
 }
 
@@ -372,9 +377,11 @@ static void gather_all(struct crowd *crowd, struct subscriber *subscriber, struc
     }
 }
 
-static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t notice)
+/* Behind from here on: what is in flight will have granted `position`. */
+static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t position,
+                uint64_t notice)
 {
-    subscriber->position = crowd->tick->previous;
+    subscriber->position = position;
     subscriber->notice = notice;
     crowd->cuts++;
     crowd->behind++;
@@ -388,14 +395,14 @@ static void deliver(struct crowd *crowd, uint64_t id)
     if (!subscriber || subscriber->state != SUBSCRIBER_LIVE)
         return;
     if (conn_busy(conn)) { /* a heartbeat is still in flight */
-        cut(crowd, subscriber, 0);
+        cut(crowd, subscriber, crowd->tick->previous, 0);
         return;
     }
     struct gather gather;
     gather_all(crowd, subscriber, &gather);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
-        cut(crowd, subscriber, 0);
+        cut(crowd, subscriber, crowd->tick->previous, 0);
         crowd_writable(crowd, conn);
         return;
     }
@@ -408,7 +415,12 @@ static void deliver(struct crowd *crowd, uint64_t id)
         uint64_t notice = 0;
         for (unsigned i = 0; i <= fell; i++)
             notice = gather.notices[i] > notice ? gather.notices[i] : notice;
-        cut(crowd, subscriber, notice);
+        /* The last piece ends with the position: when it is out, nothing of this tick is missing.
+         */
+        if (fell == gather.n - 1)
+            cut(crowd, subscriber, crowd->tick->position, 0);
+        else
+            cut(crowd, subscriber, crowd->tick->previous, notice);
         break;
     }
     case CONN_GONE:

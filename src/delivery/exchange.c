@@ -187,7 +187,7 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
                                        .current = exchange->current};
     events_ready(&exchange->out, catchup->format, &ready);
     round_start(&catchup->round, lowest);
-    if (!any_exact) {
+    if (lowest == now) {
         /* `ready` has granted this moment; there is nothing to catch up with. */
         catchup->round.target = now;
         catchup->done = true;

@@ -1,5 +1,7 @@
 #include "delivery/format.h"
 
+#include "wire/sse.h"
+
 bool format_reads_entities(enum format format)
 {
     return format == FORMAT_SSE_CHANGES;
@@ -7,19 +9,11 @@ bool format_reads_entities(enum format format)
 
 struct event event_begin(struct buf *out, enum format format, const char *name)
 {
-    buf_text(out, "event: ");
-    buf_text(out, name);
-    buf_text(out, "\ndata: ");
+    sse_begin(out, str_of(name));
     return (struct event){.out = out, .format = format};
 }
 
 void event_end(const struct event *event, struct str id)
 {
-    buf_byte(event->out, '\n');
-    if (id.n) {
-        buf_text(event->out, "id: ");
-        buf_str(event->out, id);
-        buf_byte(event->out, '\n');
-    }
-    buf_byte(event->out, '\n');
+    sse_end(event->out, id);
 }

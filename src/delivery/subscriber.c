@@ -9,7 +9,7 @@ static const unsigned may_follow[SUBSCRIBER_STATES] = {
     [SUBSCRIBER_ASKING] = MAY(SENDING) | MAY(LIVE) | MAY(ASKING),
     [SUBSCRIBER_SENDING] = MAY(ASKING) | MAY(LIVE),
     [SUBSCRIBER_LIVE] = MAY(CUT),
-    [SUBSCRIBER_CUT] = MAY(ASKING),
+    [SUBSCRIBER_CUT] = MAY(ASKING) | MAY(LIVE),
 };
 
 void subscriber_move(struct subscriber *subscriber, enum subscriber_state to)

@@ -197,6 +197,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                     .crowd = worker->crowd,
                                     .authorizer = options->authorizer,
                                     .epoch = options->epoch,
+                                    .seed = options->seed,
                                     .spread_ms = options->spread_ms,
                                     .scopes_max = options->scopes_max,
                                     .publishes_max = options->publishes_max,

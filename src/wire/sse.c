@@ -33,6 +33,21 @@ static void lines(struct buf *out, const char *name, struct str text)
     } while (true);
 }
 
+bool sse_begin(struct buf *out, struct str event)
+{
+    if (event.n)
+        one_line(out, "event: ", event);
+    return buf_text(out, "data: ");
+}
+
+bool sse_end(struct buf *out, struct str id)
+{
+    buf_byte(out, '\n');
+    if (id.n)
+        one_line(out, "id: ", id);
+    return buf_byte(out, '\n');
+}
+
 bool sse_event(struct buf *out, struct str event, struct str data, struct str id)
 {
     if (event.n)

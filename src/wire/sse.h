@@ -11,5 +11,8 @@
 
 /* `event` or `id` empty: that line is left out. */
 bool sse_event(struct buf *out, struct str event, struct str data, struct str id);
+/* The same around data that has no line end in it (canonical JSON) and is written in between. */
+bool sse_begin(struct buf *out, struct str event);
+bool sse_end(struct buf *out, struct str id);
 bool sse_retry(struct buf *out, uint64_t ms);
 bool sse_comment(struct buf *out, struct str text);

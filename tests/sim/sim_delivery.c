@@ -1,0 +1,666 @@
+/* The whole way from a transaction to the bytes in a client's hands, in one thread: hub, exchange
+ * and crowd are real, the server is a fake whose sockets take as many bytes as the dice say, mails
+ * wait in queues and arrive when the dice say. Every history is made from a seed that is printed
+ * when it fails:  SIM_SEED=n sim_delivery
+ *
+ * The oracle is a list of debts. Each mark that is laid is owed to every client that holds the
+ * scope, also to one that is away. A stale event that covers it or a reset pays it. When a
+ * position reaches the client, nothing at or below it may still be owed. */
+#include "base/check.h"
+#include "base/jsontext.h"
+#include "base/mem.h"
+#include "delivery/crowd.h"
+#include "delivery/exchange.h"
+#include "hub/hub.h"
+#include "model/key.h"
+#include "model/scope.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { WORKERS = 2, CLIENTS = 12, SCOPES = 6, STEPS = 600, HISTORIES = 150 };
+
+static const char *const scope_names[SCOPES] = {"p:1", "p:2", "p:3", "user:1", "all", "org:1:x"};
+
+/* ---- the fake server ---- */
+
+struct conn {
+    uint64_t id;
+    void *user;
+    struct blob *blob; /* in flight */
+    uint32_t at, end;
+    size_t room; /* bytes that the socket takes now */
+    struct buf got;
+    bool closing;
+};
+
+struct server {
+    struct conn *conns[CLIENTS];
+    uint64_t next_id;
+};
+
+struct conn *conn_find(struct server *server, uint64_t id)
+{
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (server->conns[i] && server->conns[i]->id == id)
+            return server->conns[i];
+    return NULL;
+}
+
+uint64_t conn_id(const struct conn *conn)
+{
+    return conn->id;
+}
+
+void *conn_user(const struct conn *conn)
+{
+    return conn->user;
+}
+
+void conn_set_user(struct conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void conn_stream(struct conn *conn) {}
+
+void conn_close(struct conn *conn, enum close_reason reason, bool when_out)
+{
+    conn->closing = true;
+}
+
+void server_wake(struct server *server) {}
+
+bool conn_busy(const struct conn *conn)
+{
+    return conn->blob != NULL;
+}
+
+static uint32_t swallow(struct conn *conn, const char *bytes, uint32_t n)
+{
+    uint32_t took = n < conn->room ? n : (uint32_t)conn->room;
+    buf_add(&conn->got, bytes, took);
+    conn->room -= took;
+    return took;
+}
+
+enum conn_sent conn_send(struct conn *conn, const struct piece *pieces, unsigned n, unsigned *cut)
+{
+    CHECK(!conn->blob);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t want = pieces[i].to - pieces[i].from;
+        uint32_t took = swallow(conn, pieces[i].blob->bytes + pieces[i].from, want);
+        if (took == want)
+            continue;
+        conn->blob = blob_ref(pieces[i].blob);
+        conn->at = pieces[i].from + took;
+        conn->end = pieces[i].to;
+        if (cut)
+            *cut = i;
+        return CONN_CUT;
+    }
+    return CONN_SENT;
+}
+
+/* ---- dice ---- */
+
+struct dice {
+    uint64_t state;
+};
+
+static uint64_t roll(struct dice *dice, uint64_t sides)
+{
+    dice->state ^= dice->state << 13;
+    dice->state ^= dice->state >> 7;
+    dice->state ^= dice->state << 17;
+    return (dice->state >> 11) % sides;
+}
+
+/* ---- clients and what they are owed ---- */
+
+struct debt {
+    unsigned scope; /* index in scope_names */
+    uint64_t position;
+    bool notice;
+    char text[96]; /* key, or the notice's type */
+};
+
+struct client {
+    struct conn *conn; /* NULL: away */
+    unsigned worker;
+    bool holds[SCOPES];
+    bool ready;       /* this connection has greeted */
+    uint64_t granted; /* highest position it was given; 0: none yet */
+    uint64_t shown;   /* of this connection */
+    struct debt *debts;
+    size_t n_debts, cap_debts;
+    uint64_t last_notice[SCOPES];
+};
+
+struct world {
+    uint64_t seed;
+    struct dice dice;
+    struct hub *hub;
+    struct exchange *exchange;
+    struct server servers[WORKERS];
+    struct crowd *crowds[WORKERS];
+    struct list to_hub, to_worker[WORKERS];
+    struct client clients[CLIENTS];
+    uint64_t now;
+    uint64_t n_notices;
+    uint64_t resets, covered, positions;
+};
+
+#define HOLDS(world, condition, ...)                                  \
+    do {                                                              \
+        if (!(condition)) {                                           \
+            fprintf(stderr, "SIM_SEED=%" PRIu64 ": ", (world)->seed); \
+            fprintf(stderr, __VA_ARGS__);                             \
+            fprintf(stderr, "\n");                                    \
+            fail();                                                   \
+        }                                                             \
+    } while (0)
+
+static void owe(struct client *client, const struct debt *debt)
+{
+    if (client->n_debts == client->cap_debts) {
+        client->cap_debts = client->cap_debts ? 2 * client->cap_debts : 32;
+        client->debts = mem_grow(client->debts, client->cap_debts * sizeof *client->debts);
+    }
+    client->debts[client->n_debts++] = *debt;
+}
+
+static bool names_scope(struct str told, unsigned scope)
+{
+    struct str name = str_of(scope_names[scope]);
+    return str_equal(told, name) || (scope_is_family(told) && scope_in_family(name, told));
+}
+
+/* `key` empty: everything of that scope. */
+static void pay(struct world *world, struct client *client, struct str told, struct str key)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < client->n_debts; i++) {
+        const struct debt *debt = &client->debts[i];
+        bool paid = names_scope(told, debt->scope) &&
+                    (key.n == 0 || (!debt->notice && key_covers(key, str_of(debt->text))));
+        world->covered += paid;
+        if (!paid)
+            client->debts[kept++] = *debt;
+    }
+    client->n_debts = kept;
+}
+
+static void forgive_until(struct client *client, unsigned scope, uint64_t position)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < client->n_debts; i++)
+        if (client->debts[i].scope != scope || client->debts[i].position > position)
+            client->debts[kept++] = client->debts[i];
+    client->n_debts = kept;
+}
+
+static uint64_t sequence_of(const json_t *data)
+{
+    const char *text = json_string_value(json_object_get(data, "position"));
+    struct position position;
+    assert_non_null(text);
+    assert_true(position_parse(str_of(text), &position));
+    return position.sequence;
+}
+
+static void on_ready(struct world *world, struct client *client, const json_t *data)
+{
+    uint64_t position = sequence_of(data);
+    HOLDS(world, !client->ready, "a second ready");
+    client->ready = true;
+    client->shown = position;
+    for (unsigned s = 0; s < SCOPES; s++) {
+        const char *standing =
+            json_string_value(json_object_get(json_object_get(data, "scopes"), scope_names[s]));
+        HOLDS(world, (standing != NULL) == client->holds[s], "ready names the wrong scopes");
+        if (standing && strcmp(standing, "exact") != 0) {
+            /* The page refetches whatever it fetched before this event: nothing laid before now is
+             * owed. What was laid behind the granted position still is. */
+            forgive_until(client, s, hub_ticked(world->hub));
+            forgive_until(client, s, position);
+        }
+        world->resets += standing && strcmp(standing, "reset") == 0;
+    }
+}
+
+static void on_notice(struct world *world, struct client *client, const json_t *data)
+{
+    const char *scope = json_string_value(json_object_get(data, "scope"));
+    const char *type = json_string_value(json_object_get(data, "type"));
+    uint64_t number = strtoull(type, NULL, 10);
+    for (unsigned s = 0; s < SCOPES; s++) {
+        if (strcmp(scope, scope_names[s]) != 0)
+            continue;
+        HOLDS(world, client->holds[s], "a notice of a scope that was not asked for");
+        size_t kept = 0;
+        for (size_t i = 0; i < client->n_debts; i++) {
+            struct debt *debt = &client->debts[i];
+            bool paid = debt->notice && debt->scope == s && strcmp(debt->text, type) == 0;
+            /* Repeats are allowed after a cut (they carry the same id); an older one must not be
+             * outstanding when a newer one comes for the first time. */
+            HOLDS(world,
+                  paid || !debt->notice || debt->scope != s ||
+                      number < strtoull(debt->text, NULL, 10),
+                  "notice %s of %s came before %s", type, scope, debt->text);
+            if (!paid)
+                client->debts[kept++] = *debt;
+        }
+        client->n_debts = kept;
+    }
+}
+
+static void on_position(struct world *world, struct client *client, uint64_t position)
+{
+    HOLDS(world, position > client->shown, "position %" PRIu64 " after %" PRIu64, position,
+          client->shown);
+    client->shown = position;
+    if (position > client->granted)
+        client->granted = position;
+    world->positions++;
+    for (size_t i = 0; i < client->n_debts; i++)
+        HOLDS(world, client->debts[i].position > position,
+              "position %" PRIu64 " granted while %s of %s at %" PRIu64 " is owed", position,
+              client->debts[i].text, scope_names[client->debts[i].scope],
+              client->debts[i].position);
+}
+
+static void on_event(struct world *world, struct client *client, const char *name,
+                     const json_t *data)
+{
+    if (strcmp(name, "ready") == 0) {
+        on_ready(world, client, data);
+    } else if (strcmp(name, "stale") == 0) {
+        struct str scope = str_of(json_string_value(json_object_get(data, "scope")));
+        size_t i;
+        json_t *key;
+        json_array_foreach(json_object_get(data, "keys"), i, key)
+        {
+            struct buf text = BUF_INIT(4096);
+            jsontext_value(&text, key);
+            pay(world, client, scope, buf_slice(&text));
+            buf_free(&text);
+        }
+    } else if (strcmp(name, "reset") == 0) {
+        world->resets++;
+        pay(world, client,
+            str_of(json_string_value(json_array_get(json_object_get(data, "scopes"), 0))),
+            (struct str){0});
+    } else if (strcmp(name, "notice") == 0) {
+        on_notice(world, client, data);
+    } else if (strcmp(name, "position") == 0) {
+        on_position(world, client, sequence_of(data));
+    } else if (strcmp(name, "heartbeat") == 0) {
+        uint64_t position = sequence_of(data);
+        if (position > client->shown)
+            on_position(world, client, position);
+    } else {
+        HOLDS(world, false, "unknown event %s", name);
+    }
+}
+
+/* Whole events only; the rest stays. */
+static void read_events(struct world *world, struct client *client)
+{
+    struct buf *got = &client->conn->got;
+    for (;;) {
+        const char *end = got->len ? memmem(got->data, got->len, "\n\n", 2) : NULL;
+        if (!end)
+            return;
+        char name[32] = "", *line = got->data;
+        json_t *data = NULL;
+        while (line < end + 1) {
+            char *stop = memchr(line, '\n', got->len);
+            *stop = '\0';
+            if (strncmp(line, "event: ", 7) == 0)
+                snprintf(name, sizeof name, "%s", line + 7);
+            if (strncmp(line, "data: ", 6) == 0) {
+                data = json_loads(line + 6, 0, NULL);
+                HOLDS(world, data, "not JSON: %s", line);
+            }
+            line = stop + 1;
+        }
+        if (data)
+            on_event(world, client, name, data);
+        json_decref(data);
+        buf_shift(got, (size_t)(end + 2 - got->data));
+    }
+}
+
+/* ---- moving things ---- */
+
+static void post_to_hub(void *ctx, struct mail *mail)
+{
+    struct world *world = ctx;
+    list_push_back(&world->to_hub, &mail->node);
+}
+
+static void send_to_worker(void *ctx, unsigned worker, struct mail *mail)
+{
+    struct world *world = ctx;
+    list_push_back(&world->to_worker[worker], &mail->node);
+}
+
+static void no_stop(void *ctx) {}
+
+static struct mail *take_mail(struct list *list)
+{
+    struct list *node = list->next;
+    list_remove(node);
+    return LIST_ITEM(node, struct mail, node);
+}
+
+static void hub_reads(struct world *world)
+{
+    while (!list_empty(&world->to_hub))
+        exchange_mail(world->exchange, take_mail(&world->to_hub));
+}
+
+static void hub_ticks(struct world *world)
+{
+    if (exchange_ready(world->exchange) && hub_due(world->hub, world->now) <= world->now)
+        exchange_tick(world->exchange, world->now);
+}
+
+static void worker_works(struct world *world, unsigned worker)
+{
+    while (!list_empty(&world->to_worker[worker]))
+        crowd_mail(world->crowds[worker], take_mail(&world->to_worker[worker]));
+    while (crowd_work(world->crowds[worker])) {
+    }
+}
+
+/* The socket takes `room` more bytes; what was in flight goes first. */
+static void client_reads(struct world *world, struct client *client, size_t room)
+{
+    struct conn *conn = client->conn;
+    if (!conn)
+        return;
+    conn->room = room;
+    if (conn->blob) {
+        conn->at += swallow(conn, conn->blob->bytes + conn->at, conn->end - conn->at);
+        if (conn->at == conn->end) {
+            blob_unref(conn->blob);
+            conn->blob = NULL;
+            crowd_writable(world->crowds[client->worker], conn);
+        }
+    }
+    read_events(world, client);
+}
+
+static void client_leaves(struct world *world, struct client *client)
+{
+    struct conn *conn = client->conn;
+    if (!conn)
+        return;
+    read_events(world, client);
+    crowd_closed(world->crowds[client->worker], conn);
+    struct server *server = &world->servers[client->worker];
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (server->conns[i] == conn)
+            server->conns[i] = NULL;
+    blob_unref(conn->blob);
+    buf_free(&conn->got);
+    free(conn);
+    client->conn = NULL;
+}
+
+static void client_comes(struct world *world, struct client *client)
+{
+    if (client->conn)
+        return;
+    struct crowd_scope scopes[SCOPES];
+    bool changed[SCOPES] = {false};
+    size_t n = 0;
+    /* Now and then it adds a scope, which it did not hold at its position. */
+    unsigned add = (unsigned)roll(&world->dice, 2 * SCOPES);
+    bool forgets = roll(&world->dice, 8) == 0;
+    if (add < SCOPES && !client->holds[add])
+        client->holds[add] = changed[add] = true;
+    for (unsigned s = 0; s < SCOPES; s++) {
+        if (!client->holds[s])
+            continue;
+        uint64_t since = client->granted;
+        if (changed[s] || client->granted == 0)
+            since = CATCHUP_FRESH;
+        else if (forgets)
+            since = CATCHUP_LOST;
+        scopes[n++] = (struct crowd_scope){.name = str_of(scope_names[s]), .since = since};
+    }
+    if (n == 0)
+        return;
+    client->worker = (unsigned)roll(&world->dice, WORKERS);
+    struct server *server = &world->servers[client->worker];
+    struct conn *conn = mem_new(sizeof *conn);
+    conn->id = ++server->next_id;
+    conn->got = BUF_INIT(64 * 1024 * 1024);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        if (!server->conns[i]) {
+            server->conns[i] = conn;
+            break;
+        }
+    }
+    client->conn = conn;
+    client->ready = false;
+    client->shown = 0;
+    enum format format = roll(&world->dice, 3) ? FORMAT_SSE : FORMAT_SSE_CHANGES;
+    crowd_open(world->crowds[client->worker], conn, format, scopes, n, STR("HTTP/1.1 200 OK\n\n"),
+               world->now);
+}
+
+static void lay(struct world *world)
+{
+    static const char *const keys[] = {"[\"t\",\"d\",\"%u\"]", "[\"t\",\"l\",%u]", "[\"t\"]",
+                                       "[\"s\",{\"a\":%u}]"};
+    unsigned n = 1 + (unsigned)roll(&world->dice, 6);
+    hub_begin(world->hub, world->now);
+    uint64_t position = hub_sequence(world->hub) + 1;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned scope = (unsigned)roll(&world->dice, SCOPES);
+        struct debt debt = {.scope = scope, .position = position};
+        unsigned what = (unsigned)roll(&world->dice, 40);
+        struct str target = str_of(scope_names[scope]);
+        bool family = false;
+        if (what < 6) {
+            debt.notice = true;
+            snprintf(debt.text, sizeof debt.text, "%" PRIu64, ++world->n_notices);
+            struct buf data = BUF_INIT(4096);
+            buf_byte(&data, '"');
+            for (uint64_t k = roll(&world->dice, 900); k > 0; k--)
+                buf_byte(&data, 'x');
+            buf_byte(&data, '"');
+            hub_notice(world->hub, target, str_of(debt.text), buf_slice(&data), NULL);
+            buf_free(&data);
+        } else if (what == 6) {
+            snprintf(debt.text, sizeof debt.text, "[]");
+            hub_mark(world->hub, target, KEY_ALL, 0);
+        } else {
+            char key[96];
+            const char *form = keys[roll(&world->dice, sizeof keys / sizeof keys[0])];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+            snprintf(key, sizeof key, form, (unsigned)roll(&world->dice, 60));
+#pragma GCC diagnostic pop
+            snprintf(debt.text, sizeof debt.text, "%s", key);
+            family = what == 7;
+            struct buf name = BUF_INIT(SCOPE_MAX + 2);
+            if (family)
+                scope_family(&name, target);
+            else
+                buf_str(&name, target);
+            hub_mark(world->hub, buf_slice(&name), str_of(key), 0);
+            if (!family && roll(&world->dice, 2)) {
+                const struct hub_entity entity = {.name = STR("t"),
+                                                  .id = STR("\"1\""),
+                                                  .action = STR("updated"),
+                                                  .data = STR("{\"a\":1}")};
+                hub_entity(world->hub, target, &entity);
+            }
+            if (family)
+                for (unsigned s = 0; s < SCOPES; s++) {
+                    if (s == scope || !scope_in_family(str_of(scope_names[s]), buf_slice(&name)))
+                        continue;
+                    struct debt also = debt;
+                    also.scope = s;
+                    for (size_t c = 0; c < CLIENTS; c++)
+                        if (world->clients[c].holds[s])
+                            owe(&world->clients[c], &also);
+                }
+            buf_free(&name);
+        }
+        for (size_t c = 0; c < CLIENTS; c++)
+            if (world->clients[c].holds[scope])
+                owe(&world->clients[c], &debt);
+    }
+    hub_commit(world->hub);
+}
+
+static void run_history(uint64_t seed)
+{
+    struct world *world = mem_new(sizeof *world);
+    world->seed = seed;
+    world->dice.state = seed * 0x9e3779b97f4a7c15U + 1;
+    world->now = 1000000;
+    const struct hub_options hub = {
+        .limits = {.index_memory = roll(&world->dice, 3) ? 1 << 20 : 8 * 1024,
+                   .notice_memory = roll(&world->dice, 3) ? 1 << 20 : 8 * 1024,
+                   .max_keys = roll(&world->dice, 2) ? 200 : 8,
+                   .max_entities = 5,
+                   .notices = roll(&world->dice, 2) ? 100 : 4,
+                   .held_max = 100,
+                   .families_max = 100,
+                   .batch_ms = roll(&world->dice, 3) * 50},
+        .epoch = 77,
+        .seed = {.k0 = seed, .k1 = 2},
+    };
+    world->hub = hub_new(&hub);
+    const struct exchange_options exchange = {.hub = world->hub,
+                                              .workers = WORKERS,
+                                              .heartbeat_ms = 400,
+                                              .spread_ms = 5000,
+                                              .ctx = world,
+                                              .send = send_to_worker};
+    world->exchange = exchange_new(&exchange);
+    list_init(&world->to_hub);
+    for (unsigned w = 0; w < WORKERS; w++) {
+        list_init(&world->to_worker[w]);
+        const struct crowd_options crowd = {.worker = w,
+                                            .server = &world->servers[w],
+                                            .epoch = 77,
+                                            .heartbeat_ms = 400,
+                                            .spread_ms = 5000,
+                                            .ctx = world,
+                                            .post = post_to_hub,
+                                            .stop = no_stop};
+        world->crowds[w] = crowd_new(&crowd);
+    }
+    for (size_t c = 0; c < CLIENTS; c++)
+        world->clients[c].holds[c % SCOPES] = true;
+
+    for (unsigned step = 0; step < STEPS; step++) {
+        struct client *client = &world->clients[roll(&world->dice, CLIENTS)];
+        switch (roll(&world->dice, 10)) {
+        case 0:
+            client_comes(world, client);
+            break;
+        case 1:
+            if (roll(&world->dice, 5) == 0)
+                client_leaves(world, client);
+            break;
+        case 2:
+        case 3:
+            lay(world);
+            break;
+        case 4:
+        case 5:
+            client_reads(world, client, (size_t)roll(&world->dice, 3000));
+            break;
+        case 6:
+            hub_reads(world);
+            hub_ticks(world);
+            break;
+        case 7:
+            hub_ticks(world);
+            break;
+        case 8:
+            worker_works(world, (unsigned)roll(&world->dice, WORKERS));
+            break;
+        default:
+            world->now += roll(&world->dice, 80);
+            crowd_beat(world->crowds[roll(&world->dice, WORKERS)], world->now, world->now);
+        }
+    }
+
+    /* Quiet: everybody is there and reads all; then nobody may be owed anything. */
+    for (unsigned turn = 0; turn < 200; turn++) {
+        world->now += 60;
+        for (size_t c = 0; c < CLIENTS; c++) {
+            client_comes(world, &world->clients[c]);
+            client_reads(world, &world->clients[c], SIZE_MAX);
+        }
+        hub_reads(world);
+        hub_ticks(world);
+        for (unsigned w = 0; w < WORKERS; w++)
+            worker_works(world, w);
+    }
+    for (size_t c = 0; c < CLIENTS; c++) {
+        struct client *client = &world->clients[c];
+        HOLDS(world, client->ready, "client %zu was never greeted", c);
+        HOLDS(world, client->n_debts == 0, "client %zu is owed %s of %s at %" PRIu64, c,
+              client->debts[0].text, scope_names[client->debts[0].scope],
+              client->debts[0].position);
+    }
+    for (unsigned w = 0; w < WORKERS; w++) {
+        struct mail_stats stats = {0};
+        crowd_stats(world->crowds[w], &stats);
+        HOLDS(world, stats.behind == 0, "%u subscribers stay behind", stats.behind);
+    }
+    assert_true(world->positions > 0 && world->covered > 0);
+
+    for (size_t c = 0; c < CLIENTS; c++) {
+        client_leaves(world, &world->clients[c]);
+        free(world->clients[c].debts);
+    }
+    hub_reads(world);
+    for (unsigned w = 0; w < WORKERS; w++) {
+        worker_works(world, w);
+        crowd_free(world->crowds[w]);
+    }
+    while (!list_empty(&world->to_hub))
+        free(take_mail(&world->to_hub));
+    exchange_free(world->exchange);
+    hub_free(world->hub);
+    free(world);
+}
+
+static void every_mark_is_paid_before_its_position_is_granted(void **state)
+{
+    const char *one = getenv("SIM_SEED");
+    if (one) {
+        run_history(strtoull(one, NULL, 10));
+        return;
+    }
+    const char *many = getenv("SIM_HISTORIES");
+    uint64_t n = many ? strtoull(many, NULL, 10) : HISTORIES;
+    for (uint64_t seed = 1; seed <= n; seed++)
+        run_history(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_mark_is_paid_before_its_position_is_granted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
