@@ -115,9 +115,11 @@ void dict_remove(struct dict *dict, struct dict_node *node)
     *at = node->_next;
     node->_next = NULL;
     dict->count--;
-    /* A quarter of slack, so that a count that swings around a bucket costs nothing. */
-    if (dict->_buckets > DICT_SEGMENT && dict->count < dict->_buckets - dict->_buckets / 4)
-        join(dict);
+    /* A quarter of slack, so that a count that swings around a bucket costs nothing; two at a
+     * time, so that the slack stays a quarter while everything goes. */
+    for (int i = 0; i < 2; i++)
+        if (dict->_buckets > DICT_SEGMENT && dict->count < dict->_buckets - dict->_buckets / 4)
+            join(dict);
 }
 
 struct dict_node *dict_next(const struct dict *dict, size_t *cursor, const struct dict_node *node)

@@ -3,7 +3,7 @@
  * base/table moves everything when it doubles: a pause, and for a moment both
  * tables in memory. The index promises neither to happen, so this one is linear
  * hashing (Litwin 1980): buckets lie in segments of 4 KiB, an insertion splits
- * at most one bucket, a removal joins at most one. At most one item a bucket on
+ * at most one bucket, a removal joins at most two. At most one item a bucket on
  * average; 8 bytes a bucket.
  *
  * Does not own the items. An item embeds a dict_node as its first member, is in
