@@ -1,0 +1,226 @@
+import { useEffect, useState } from 'react'
+import type { Key } from '@unstale/client'
+import { useActivity, useDataSyncStatus } from '../hooks/useDataSync.tsx'
+import { timeOfDay } from '../lib/format.ts'
+import type { Happening, Refetch } from '../live/activity.ts'
+import { IconButton } from './bits.tsx'
+import { LiveSign } from './ConnectionStatus.tsx'
+
+const MOST_KEYS = 6
+
+/* Does something each time: the newest recording that is not ready becomes ready. */
+const STATEMENT =
+  "UPDATE recordings SET status = 'ready' WHERE id = (SELECT id FROM recordings WHERE status <> 'ready' ORDER BY created_at DESC LIMIT 1)"
+
+export function ActivityPanel({ database, onClose }: { database: string | null; onClose: () => void }) {
+  const { happenings, clear } = useActivity()
+  return (
+    <aside className="activity" aria-label="What just happened">
+      <header>
+        <h2>What just happened</h2>
+        <LiveSign />
+        <IconButton icon="close" label="Hide this panel" onClick={onClose} />
+      </header>
+      <Summary happenings={happenings} />
+      <TryIt database={database} open={happenings.length < 2} />
+      <ol className="happenings">
+        {happenings.map((happening) => (
+          <HappeningItem key={happening.id} happening={happening} />
+        ))}
+      </ol>
+      <footer>
+        <Connection />
+        {happenings.length > 0 && (
+          <button type="button" className="button-quiet" onClick={clear}>
+            Clear
+          </button>
+        )}
+      </footer>
+    </aside>
+  )
+}
+
+/* ---- numbers ---- */
+
+function writtenSpan({ writtenAt, paintedAt }: Happening): number | null {
+  return writtenAt !== null && paintedAt !== null ? Math.max(0, paintedAt - writtenAt) : null
+}
+
+function Summary({ happenings }: { happenings: readonly Happening[] }) {
+  const pushes = happenings.filter((one) => one.from === 'stale')
+  const spans = pushes.map(writtenSpan).filter((span) => span !== null)
+  const refetched = pushes.reduce((count, one) => count + one.refetches.filter(({ state }) => state === 'done').length, 0)
+  return (
+    <dl className="activity-summary">
+      <div>
+        <dt>pushes</dt>
+        <dd>{pushes.length}</dd>
+      </div>
+      <div>
+        <dt>refetches</dt>
+        <dd>{refetched}</dd>
+      </div>
+      <div title="Median, from the time in the written row to the frame that showed it">
+        <dt>written → screen</dt>
+        <dd>{spans.length > 0 ? span(median(spans)) : '–'}</dd>
+      </div>
+    </dl>
+  )
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? 0
+}
+
+function span(milliseconds: number): string {
+  return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(0)} s`
+}
+
+/* ---- one push ---- */
+
+const TITLES: Record<Happening['from'], string> = {
+  stale: 'Push',
+  reset: 'Reset: anything may be stale',
+  ready: 'Connected: checking what was fetched before',
+  attach: 'Attached',
+}
+
+function HappeningItem({ happening }: { happening: Happening }) {
+  const { keys, changes, refetches, from } = happening
+  const looked = refetches.filter((one) => one.state !== 'later')
+  const later = refetches.length - looked.length
+  return (
+    <li className={`happening happening-${from}`}>
+      <div className="happening-head">
+        <strong>{from === 'stale' && changes.length > 0 ? <Changes happening={happening} /> : TITLES[from]}</strong>
+        <time dateTime={new Date(happening.at).toISOString()}>{timeOfDay(happening.at)}</time>
+      </div>
+      {from === 'stale' && (
+        <ul className="keys" aria-label="Keys that went stale">
+          {keys.slice(0, MOST_KEYS).map((key) => (
+            <li key={JSON.stringify(key)}>
+              <KeyText value={key} />
+            </li>
+          ))}
+          {keys.length > MOST_KEYS && <li className="muted">and {keys.length - MOST_KEYS} more</li>}
+        </ul>
+      )}
+      {looked.length > 0 && (
+        <ul className="refetches" aria-label="Queries that were fetched again">
+          {looked.map((refetch) => (
+            <RefetchItem key={refetch.hash} refetch={refetch} />
+          ))}
+        </ul>
+      )}
+      <p className="happening-foot">
+        <Latency happening={happening} />
+        <span className="muted">
+          {later > 0 ? `${later} off screen, fetched when opened` : looked.length === 0 ? 'nothing here shows it: no refetch' : ''}
+        </span>
+      </p>
+    </li>
+  )
+}
+
+function Changes({ happening: { changes } }: { happening: Happening }) {
+  const first = changes[0]
+  if (!first) return null
+  return (
+    <>
+      {first.resource} <em>{first.action.replaceAll('_', ' ')}</em> {first.id}
+      {changes.length > 1 && <span className="muted"> +{changes.length - 1}</span>}
+    </>
+  )
+}
+
+function KeyText({ value }: { value: Key }) {
+  return <code>{value.length === 0 ? '[ ] everything' : JSON.stringify(value).replaceAll(',', ', ')}</code>
+}
+
+const STATES: Record<Refetch['state'], string> = {
+  waiting: 'about to be fetched',
+  fetching: 'being fetched',
+  done: 'fetched again',
+  failed: 'failed',
+  later: 'later',
+}
+
+function RefetchItem({ refetch }: { refetch: Refetch }) {
+  return (
+    <li className={`refetch refetch-${refetch.state}`}>
+      <KeyText value={refetch.key} />
+      <span className="sr-only">{STATES[refetch.state]}</span>
+    </li>
+  )
+}
+
+function Latency({ happening }: { happening: Happening }) {
+  const { at, paintedAt } = happening
+  const written = writtenSpan(happening)
+  if (paintedAt === null) return null
+  if (happening.from !== 'stale') return <span className="latency latency-part">on screen after {span(paintedAt - at)}</span>
+  if (written !== null)
+    return (
+      <span className="latency" title="From the time in the written row, as its refetch brought it, to the frame that shows it">
+        <b>{span(written)}</b> written → on screen
+      </span>
+    )
+  return (
+    <span className="latency latency-part" title="From the arrival of the message to the frame after its last refetch. No refetched row carries a newer time of writing (a deleted row carries none).">
+      <b>{span(paintedAt - at)}</b> pushed → on screen
+    </span>
+  )
+}
+
+/* ---- around it ---- */
+
+function TryIt({ database, open }: { database: string | null; open: boolean }) {
+  const [copied, setCopied] = useState(false)
+  const [wanted, setWanted] = useState<boolean | null>(null)
+  const command = `sqlite3 ${quote(database ?? 'recordings.db')} "${STATEMENT}"`
+
+  useEffect(() => {
+    if (!copied) return
+    const timer = setTimeout(() => setCopied(false), 1500)
+    return () => clearTimeout(timer)
+  }, [copied])
+
+  return (
+    <details className="try-it" open={wanted ?? open} onToggle={(event) => event.currentTarget.open !== (wanted ?? open) && setWanted(event.currentTarget.open)}>
+      <summary>Change a row from a shell</summary>
+      <p>The page has no part in it, and neither has its backend. Keep this in sight and run:</p>
+      <div className="command">
+        <code>{command}</code>
+        <IconButton icon="copy" label="Copy the command" onClick={() => void navigator.clipboard?.writeText(command).then(() => setCopied(true))} />
+      </div>
+      <p role="status" className="muted">
+        {copied ? 'Copied.' : ''}
+      </p>
+    </details>
+  )
+}
+
+function quote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+}
+
+function Connection() {
+  const { state, reconnect } = useDataSyncStatus()
+  const answer = state.scopes['all']
+  if (state.status === 'connected')
+    return (
+      <span className="muted" title="What the server could say about the time before this connection">
+        scope <code>all</code>
+        {answer ? `, ${answer}` : ''}
+      </span>
+    )
+  return (
+    <span className="muted">
+      {state.failure?.message ?? 'connecting'}{' '}
+      <button type="button" className="button-quiet" onClick={reconnect}>
+        Try now
+      </button>
+    </span>
+  )
+}

@@ -1,0 +1,149 @@
+/* What just happened: each push, what it made stale, what was fetched again, and how long that took.
+ *
+ * Built from what the query adapter reports, so nothing is guessed: a refetch belongs to a push because the adapter names the
+ * push as its cause. Two spans are measured, and they are not the same:
+ *
+ *   written → on screen   from the row's own updated_at, as the fetched answer carries it, to the frame that shows it. Only
+ *                         known when an answer brought a row newer than any that it had before; the clocks of backend and
+ *                         browser must agree, as they do on one machine.
+ *   pushed → on screen    from the arrival of the push. Always known, so it stands in for deleted rows.
+ */
+
+import type { QueryClient } from '@tanstack/react-query'
+import type { Change, Key } from '@unstale/client'
+import type { QueryReport } from '@unstale/query'
+import { later, newestWrite } from './newestWrite.ts'
+
+export interface Refetch {
+  hash: string
+  key: Key
+  /** `later`: nobody looks at it now, it is fetched when somebody does. */
+  state: 'waiting' | 'fetching' | 'done' | 'failed' | 'later'
+  /** The newest write that the cached answer carried when the push came. */
+  before: number | null
+}
+
+export interface Happening {
+  id: number
+  at: number
+  from: 'stale' | 'reset' | 'ready' | 'attach'
+  scopes: readonly string[]
+  keys: readonly Key[]
+  changes: readonly Change[]
+  refetches: readonly Refetch[]
+  /** When the newest change in it was written, and when the last of its refetches was painted. */
+  writtenAt: number | null
+  paintedAt: number | null
+}
+
+export interface Activity {
+  /** Newest first; the same array until something changes. */
+  getSnapshot(): readonly Happening[]
+  subscribe(listener: () => void): () => void
+  clear(): void
+  /** For connectQueryClient's onEvent. */
+  report(report: QueryReport): void
+  /** What a push said about single rows; belongs to the next `marked` report. */
+  note(changes: readonly Change[]): void
+}
+
+const MOST = 40
+
+export function createActivity(queryClient: QueryClient): Activity {
+  let happenings: readonly Happening[] = []
+  let noted: Change[] = []
+  const listeners = new Set<() => void>()
+
+  function set(next: readonly Happening[]): void {
+    happenings = next
+    for (const listener of listeners) listener()
+  }
+
+  function cached(hash: string): unknown {
+    return queryClient.getQueryCache().get(hash)?.state.data
+  }
+
+  function changeCaused(causes: readonly number[], hash: string, change: (refetch: Refetch, happening: Happening) => Happening): void {
+    set(
+      happenings.map((happening) => {
+        const refetch = causes.includes(happening.id) && happening.refetches.find((one) => one.hash === hash)
+        return refetch ? change(refetch, happening) : happening
+      }),
+    )
+  }
+
+  function move(causes: readonly number[], hash: string, state: Refetch['state']): void {
+    changeCaused(causes, hash, (refetch, happening) => ({
+      ...happening,
+      refetches: happening.refetches.map((one) => (one === refetch ? { ...one, state } : one)),
+    }))
+  }
+
+  function painted(causes: readonly number[], hash: string, newest: number | null): void {
+    const now = Date.now()
+    changeCaused(causes, hash, (refetch, happening) => {
+      const isNew = newest !== null && newest > (refetch.before ?? 0) && newest <= now
+      return { ...happening, paintedAt: now, writtenAt: later(happening.writtenAt, isNew ? newest : null) }
+    })
+  }
+
+  return {
+    getSnapshot: () => happenings,
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    clear: () => set([]),
+    note(changes) {
+      noted = [...noted, ...changes].slice(0, 20)
+    },
+    report(report) {
+      switch (report.type) {
+        case 'marked': {
+          const changes = noted
+          noted = []
+          const happening: Happening = {
+            id: report.id,
+            at: report.at,
+            from: report.marks[0]?.from ?? 'stale',
+            scopes: [...new Set(report.marks.map((mark) => mark.scope))],
+            keys: distinct(report.marks.map((mark) => mark.key)),
+            changes,
+            refetches: report.queries.map(({ queryHash, queryKey, active }) => ({
+              hash: queryHash,
+              key: queryKey,
+              state: active ? 'waiting' : 'later',
+              before: newestWrite(cached(queryHash)),
+            })),
+            writtenAt: null,
+            paintedAt: null,
+          }
+          set([happening, ...happenings].slice(0, MOST))
+          break
+        }
+        case 'refetch':
+          move(report.causes, report.queryHash, 'fetching')
+          break
+        case 'settled': {
+          const { causes, queryHash, ok, again } = report
+          move(causes, queryHash, again ? 'waiting' : ok ? 'done' : 'failed')
+          if (ok) {
+            const newest = newestWrite(cached(queryHash))
+            afterPaint(() => painted(causes, queryHash, newest))
+          }
+          break
+        }
+      }
+    },
+  }
+}
+
+/** Once the frame that the present state leads to has been drawn; at once where no frame is drawn. */
+function afterPaint(then: () => void): void {
+  if (document.visibilityState === 'hidden') then()
+  else requestAnimationFrame(() => setTimeout(then))
+}
+
+function distinct(keys: readonly Key[]): Key[] {
+  return [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()]
+}
