@@ -145,7 +145,8 @@ static uint64_t since_of(const struct call *call, const struct query *query)
     if (!text.n)
         return CATCHUP_FRESH;
     struct position position;
-    if (!position_parse(text, &position) || position.epoch != call->api->options.epoch)
+    if (!position_parse(text, &position) || position.epoch != call->api->options.epoch ||
+        position.sequence >= CATCHUP_FRESH) /* above the hub's, and a word of ours */
         return CATCHUP_LOST;
     return position.sequence;
 }

@@ -12,8 +12,11 @@
 enum {
     EXCHANGE_AHEAD = 2,          /* ticks that a thread may have before it */
     EXCHANGE_ROUND_SCOPES = 256, /* looked at for one answer */
-    EXCHANGE_OUT_MAX =
-        256 * 1024, /* of one answer while it is being written; what leaves is 16 kB */
+    /* Of one answer while it is being written. What leaves is 16 kB; more only where a single
+     * notice, or a `ready` of very many scopes, is larger, and those are bounded by the body
+     * (wire/publish.c: 16 MiB of data) and the head of a request. */
+    EXCHANGE_OUT_MAX = 20 * 1024 * 1024,
+    EXCHANGE_OUT_KEPT = 256 * 1024, /* of its memory between answers */
 };
 
 struct exchange {
@@ -62,6 +65,10 @@ static struct blob *take_out(struct exchange *exchange)
     struct blob *blob = blob_new(buf_slice(&exchange->out));
     exchange->stats.blobs++;
     exchange->stats.blob_bytes += blob->len;
+    if (exchange->out.cap > EXCHANGE_OUT_KEPT) {
+        buf_free(&exchange->out);
+        exchange->out = BUF_INIT(EXCHANGE_OUT_MAX);
+    }
     return blob;
 }
 
