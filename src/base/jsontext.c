@@ -9,6 +9,8 @@
 
 bool jsontext_string(struct buf *out, struct str text)
 {
+    if (text.n == 0)
+        return buf_text(out, "\"\"");
     const unsigned char *p = (const unsigned char *)text.p;
     buf_byte(out, '"');
     size_t start = 0;

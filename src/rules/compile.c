@@ -52,6 +52,14 @@ static bool keep(struct compiler *c, struct str text, struct str *out)
     return out->p || err_set(c->err, "the rules are too large");
 }
 
+static bool has_control(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 /* ---- columns ---- */
 
 /* What a column is named for. */
@@ -143,13 +151,11 @@ static bool check_scope_literal(struct compiler *c, struct str text)
 {
     if (!utf8_check(text))
         return err_set(c->err, "a scope must be UTF-8 text");
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '*')
-            return err_set(
-                c->err, "a scope may not contain \"*\": that is how families of scopes are named");
-        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-            return err_set(c->err, "a scope may not contain a control character");
-    }
+    if (str_index(text, '*') < text.n)
+        return err_set(c->err,
+                       "a scope may not contain \"*\": that is how families of scopes are named");
+    if (has_control(text))
+        return err_set(c->err, "a scope may not contain a control character");
     return true;
 }
 
@@ -273,6 +279,11 @@ static bool member_name(struct compiler *c, const struct spec_node *object,
                         const struct spec_node *member, struct str *out)
 {
     struct buf json = BUF_INIT(TEXT_MAX);
+    /* Two names that are not text would be written alike. */
+    if (!utf8_check(member->name)) {
+        *c->at = member->at;
+        return err_set(c->err, "the name of a key's member must be UTF-8 text");
+    }
     for (const struct spec_node *other = object->child; other != member; other = other->next) {
         if (str_equal(other->name, member->name)) {
             *c->at = member->at;
@@ -517,6 +528,8 @@ static bool compile_data(struct compiler *c)
         *c->at = sorted[i]->name.at;
         if (sorted[i]->name.text.n == 0)
             return err_set(c->err, "a name in `data` may not be empty");
+        if (has_control(sorted[i]->name.text))
+            return err_set(c->err, "a name in `data` may not contain a control character");
         if (i && str_equal(sorted[i]->name.text, sorted[i - 1]->name.text))
             return err_set(c->err, "`data` has \"%.*s\" twice", STR_ARG(sorted[i]->name.text));
         jsontext_string(&json, sorted[i]->name.text);

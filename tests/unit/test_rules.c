@@ -352,7 +352,7 @@ static void members_of_a_key_are_there_once(void **state)
     rules_free(rules);
 }
 
-static void scopes_that_are_not_utf8_are_refused(void **state)
+static void scopes_and_members_that_are_not_utf8_are_refused(void **state)
 {
     (void)state;
     struct spec_text scope = {.text = STR("p\xff:{a}")};
@@ -361,6 +361,16 @@ static void scopes_that_are_not_utf8_are_refused(void **state)
     struct err err;
     assert_null(rules_compile(&spec, NULL, &err));
     assert_string_equal(err.text, "a scope must be UTF-8 text");
+
+    struct spec_node member = {.kind = SPEC_LITERAL, .text = STR("1"), .name = STR("a\xff")};
+    struct spec_node object = {.kind = SPEC_OBJECT, .child = &member};
+    struct spec_node key = {.kind = SPEC_ARRAY, .child = &object};
+    struct spec_stale stale = {.key = &key};
+    scope.text = STR("s");
+    rule.stale = &stale;
+    rule.n_stale = 1;
+    assert_null(rules_compile(&spec, NULL, &err));
+    assert_string_equal(err.text, "the name of a key's member must be UTF-8 text");
 }
 
 /* ---- templates ---- */
@@ -444,7 +454,7 @@ int main(void)
         cmocka_unit_test(a_rule_names_at_most_64_columns),
         cmocka_unit_test(a_rule_has_at_most_32_derived_actions),
         cmocka_unit_test(members_of_a_key_are_there_once),
-        cmocka_unit_test(scopes_that_are_not_utf8_are_refused),
+        cmocka_unit_test(scopes_and_members_that_are_not_utf8_are_refused),
         cmocka_unit_test(templates_come_apart_as_they_are_written),
         cmocka_unit_test(one_column_alone_is_known_as_such),
         cmocka_unit_test(a_template_that_does_not_fit_its_arena_is_refused),
