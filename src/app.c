@@ -474,6 +474,7 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
         .seed = seed,
         .heartbeat_ms = limits->heartbeat_ms,
         .spread_ms = limits->spread_ms,
+        .drain_ms = limits->drain_ms,
         .scopes_max = limits->scopes,
         .publishes_max = limits->publish_queue / app->n_workers + 1,
         .publish_body = limits->publish_body,

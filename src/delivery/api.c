@@ -42,6 +42,11 @@ void api_drain(struct api *api)
     api->draining = true;
 }
 
+bool api_busy(const struct api *api)
+{
+    return api->publishes > 0;
+}
+
 /* One request on its way through a handler. */
 struct call {
     struct api *api;

@@ -42,3 +42,5 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
 void api_published(struct api *api, struct server *server, struct mail_publish *publish);
 /* No new streams and publishes from here on: 503. */
 void api_drain(struct api *api);
+/* A publish still waits for its answer. */
+bool api_busy(const struct api *api);

@@ -12,7 +12,6 @@
 enum {
     WORKER_BEAT_MS = 250,   /* how often due heartbeats are looked for */
     WORKER_STATS_MS = 1000, /* how often the counters go to the hub's thread */
-    WORKER_END_MS = 2000,   /* how long a stopping thread waits for what is in flight */
     WORKER_END_POLL_MS = 20,
 };
 
@@ -136,7 +135,10 @@ static void on_stopped(void *ctx)
 static void on_end(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
-    if (server_stats(worker->server)->open > 0 && uv_now(&worker->loop) < worker->end_at)
+    struct mail_stats crowd;
+    crowd_stats(worker->crowd, &crowd);
+    /* Connections between two requests wait for nothing, and nobody waits for them. */
+    if ((crowd.subscribers > 0 || api_busy(worker->api)) && uv_now(&worker->loop) < worker->end_at)
         return;
     uv_timer_stop(timer);
     server_stop(worker->server, on_stopped, worker);
@@ -151,7 +153,7 @@ static void on_stop(void *ctx)
     api_drain(worker->api);
     server_pause(worker->server);
     crowd_end(worker->crowd, uv_hrtime());
-    worker->end_at = uv_now(&worker->loop) + WORKER_END_MS;
+    worker->end_at = uv_now(&worker->loop) + worker->options.drain_ms;
     uv_timer_start(&worker->end, on_end, 0, WORKER_END_POLL_MS);
 }
 

@@ -25,6 +25,7 @@ struct worker_options {
     uint64_t start; /* the hub's last tick */
     struct hash_seed seed;
     uint64_t heartbeat_ms, spread_ms;
+    uint64_t drain_ms; /* how long a stopping thread waits for what is in flight */
     unsigned scopes_max, publishes_max;
     size_t publish_body;
     const struct authorizer *authorizer;
