@@ -78,7 +78,7 @@ bool jsontext_number(struct buf *out, double value)
     }
     char *e = strchr(mantissa, 'e');
     int exponent = (int)strtol(e + 1, NULL, 10);
-    char digit[20];
+    char digit[20] = {0};
     int k = 0;
     for (char *c = mantissa; c < e; c++)
         if (*c >= '0' && *c <= '9')

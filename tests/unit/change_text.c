@@ -66,6 +66,7 @@ static bool hex(struct scan *s, struct value *out)
 static bool json(struct scan *s, struct value *out)
 {
     json_error_t error;
+    *out = (struct value){.type = VALUE_ABSENT};
     struct str rest = str_from(s->line, s->at);
     json_t *parsed = json_loadb(rest.p, rest.n,
                                 JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &error);

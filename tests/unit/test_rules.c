@@ -7,11 +7,16 @@
 #include "rules/rules.h"
 #include "rules/template.h"
 
-static struct rules *compile(const char *json)
+/* JSON with ' for ", so that it can be read here. */
+static struct rules *compile(const char *quoted)
 {
     struct spec_text_file file;
     struct place at;
     struct err err = ERR_INIT;
+    char json[1000];
+    snprintf(json, sizeof json, "%s", quoted);
+    for (char *quote = json; (quote = strchr(quote, '\''));)
+        *quote = '"';
     assert_true(spec_text_parse(&file, str_of(json)));
     struct rules *rules = rules_compile(&file.spec, &at, &err);
     if (!rules)
@@ -23,15 +28,14 @@ static struct rules *compile(const char *json)
 /* ---- what a source asks ---- */
 
 static const char *const TASKS =
-    "{\"tasks\": {\"id\": \"uuid\", \"scope\": [\"project:{project_id}\", \"user:{owner}\", "
-    "\"all\"],"
-    " \"stale\": [[\"tasks\", \"{id}\"], {\"key\": [\"list\", \"{project_id}\"], \"on\": "
-    "[\"created\"], "
-    "\"or_changed\": [\"title\", \"owner\"]}],"
-    " \"actions\": {\"done\": {\"changed\": [\"status\"]}}, \"data\": {\"state\": \"status\", "
-    "\"id\": \"id\"}},"
-    " \"*\": {\"scope\": [\"admin:{x}\"], \"stale\": [[\"{y}\"]]},"
-    " \"users\": {\"scope\": [\"u{name}\"], \"stale\": [[\"users\"]]}}";
+    "{'tasks': {'id': 'uuid', 'scope': ['project:{project_id}', 'user:{owner}', "
+    "'all'],"
+    " 'stale': [['tasks', '{id}'], {'key': ['list', '{project_id}'], 'on': "
+    "['created'], 'or_changed': ['title', 'owner']}],"
+    " 'actions': {'done': {'changed': ['status']}}, 'data': {'state': 'status', "
+    "'id': 'id'}},"
+    " '*': {'scope': ['admin:{x}'], 'stale': [['{y}']]},"
+    " 'users': {'scope': ['u{name}'], 'stale': [['users']]}}";
 
 static void columns_are_told_once_with_what_they_are_needed_for(void **state)
 {
@@ -59,9 +63,8 @@ static void columns_are_told_once_with_what_they_are_needed_for(void **state)
 static void ids_are_told_in_their_order(void **state)
 {
     (void)state;
-    struct rules *rules =
-        compile("{\"a\": {\"id\": [\"y\", \"x\"], \"scope\": [\"s\"], \"changes\": true},"
-                " \"b\": {\"scope\": [\"s\"], \"changes\": true}}");
+    struct rules *rules = compile("{'a': {'id': ['y', 'x'], 'scope': ['s'], 'changes': true},"
+                                  " 'b': {'scope': ['s'], 'changes': true}}");
     struct str ids[4];
     assert_int_equal(rules_id_columns(rules, STR("a"), ids, 4), 2);
     assert_text(ids[0], "y");
@@ -131,14 +134,13 @@ static uint64_t hash_of(const char *json)
 static void the_hash_is_the_same_for_rules_that_derive_the_same(void **state)
 {
     (void)state;
-    const char *base = "{\"a\": {\"scope\": [\"p:{x}\", \"q\"], \"stale\": [[\"k\", \"{y}\"], "
-                       "[\"l\", {\"m\": 1, \"n\": 2}]],"
-                       " \"data\": {\"u\": \"c\", \"v\": \"d\"}}, \"b\": {\"scope\": [\"s\"], "
-                       "\"stale\": [[\"t\"]]}}";
-    const char *reordered =
-        "{\"b\": {\"stale\": [{\"key\": [\"t\"]}], \"scope\": \"s\", \"name\": \"b\"},\n"
-        " \"a\": {\"stale\": [[\"l\", {\"n\": 2, \"m\": 1.0}], [\"k\", \"{y}\"]], "
-        "\"scope\": [\"q\", \"p:{x}\"], \"data\": {\"v\": \"d\", \"u\": \"c\"}}}";
+    const char *base = "{'a': {'scope': ['p:{x}', 'q'], 'stale': [['k', '{y}'], "
+                       "['l', {'m': 1, 'n': 2}]],"
+                       " 'data': {'u': 'c', 'v': 'd'}}, 'b': {'scope': ['s'], "
+                       "'stale': [['t']]}}";
+    const char *reordered = "{'b': {'stale': [{'key': ['t']}], 'scope': 's', 'name': 'b'},\n"
+                            " 'a': {'stale': [['l', {'n': 2, 'm': 1.0}], ['k', '{y}']], "
+                            "'scope': ['q', 'p:{x}'], 'data': {'v': 'd', 'u': 'c'}}}";
     assert_true(hash_of(base) == hash_of(reordered));
     assert_true(hash_of("{}") != hash_of(base));
 }
@@ -148,36 +150,32 @@ static void the_hash_is_another_one_for_any_difference(void **state)
     (void)state;
     static const char *const specs[] = {
         "{}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]]}}",
-        "{\"*\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"name\": \"b\", \"scope\": [\"s\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"scope\": [\"s:{x}\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"scope\": [\"s:{y}\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"scope\": [\"s:y\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"scope\": [\"s\", \"s\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"], []]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[[\"k\"]]]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\", \"{x}\"]]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\", [\"{x}\"]]]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\", {\"x\": \"{x}\"}]]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\", {\"y\": \"{x}\"}]]}}",
-        "{\"a\": {\"id\": \"x\", \"scope\": [\"s\"], \"stale\": [[\"k\"]]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [{\"key\": [\"k\"], \"at_most\": 1}]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [{\"key\": [\"k\"], \"on\": [\"created\"]}]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [{\"key\": [\"k\"], \"on\": [\"deleted\"]}]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [{\"key\": [\"k\"], \"on\": [\"archived\"]}]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [{\"key\": [\"k\"], \"on\": [\"created\"], "
-        "\"or_changed\": [\"x\"]}]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [{\"key\": [\"k\"], \"on\": [\"created\"], "
-        "\"or_changed\": [\"y\"]}]}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]], \"actions\": {\"d\": {\"changed\": "
-        "[\"x\"]}}}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]], \"actions\": {\"d\": {\"changed\": "
-        "[\"y\"]}}}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]], \"changes\": true}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]], \"data\": {\"x\": \"x\"}}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]], \"data\": {\"x\": \"y\"}}}",
-        "{\"a\": {\"scope\": [\"s\"], \"stale\": [[\"k\"]], \"data\": {\"y\": \"x\"}}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']]}}",
+        "{'*': {'scope': ['s'], 'stale': [['k']]}}",
+        "{'a': {'name': 'b', 'scope': ['s'], 'stale': [['k']]}}",
+        "{'a': {'scope': ['s:{x}'], 'stale': [['k']]}}",
+        "{'a': {'scope': ['s:{y}'], 'stale': [['k']]}}",
+        "{'a': {'scope': ['s:y'], 'stale': [['k']]}}",
+        "{'a': {'scope': ['s', 's'], 'stale': [['k']]}}",
+        "{'a': {'scope': ['s'], 'stale': [['k'], []]}}",
+        "{'a': {'scope': ['s'], 'stale': [[['k']]]}}",
+        "{'a': {'scope': ['s'], 'stale': [['k', '{x}']]}}",
+        "{'a': {'scope': ['s'], 'stale': [['k', ['{x}']]]}}",
+        "{'a': {'scope': ['s'], 'stale': [['k', {'x': '{x}'}]]}}",
+        "{'a': {'scope': ['s'], 'stale': [['k', {'y': '{x}'}]]}}",
+        "{'a': {'id': 'x', 'scope': ['s'], 'stale': [['k']]}}",
+        "{'a': {'scope': ['s'], 'stale': [{'key': ['k'], 'at_most': 1}]}}",
+        "{'a': {'scope': ['s'], 'stale': [{'key': ['k'], 'on': ['created']}]}}",
+        "{'a': {'scope': ['s'], 'stale': [{'key': ['k'], 'on': ['deleted']}]}}",
+        "{'a': {'scope': ['s'], 'stale': [{'key': ['k'], 'on': ['archived']}]}}",
+        "{'a': {'scope': ['s'], 'stale': [{'key': [], 'on': ['created'], 'or_changed': ['x']}]}}",
+        "{'a': {'scope': ['s'], 'stale': [{'key': [], 'on': ['created'], 'or_changed': ['y']}]}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']], 'actions': {'d': {'changed': ['x']}}}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']], 'actions': {'d': {'changed': ['y']}}}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']], 'changes': true}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']], 'data': {'x': 'x'}}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']], 'data': {'x': 'y'}}}",
+        "{'a': {'scope': ['s'], 'stale': [['k']], 'data': {'y': 'x'}}}",
     };
     enum { SPECS = sizeof specs / sizeof specs[0] };
     uint64_t hashes[SPECS];
@@ -229,9 +227,8 @@ static struct last apply(const struct rules *rules, struct value value)
 static void an_answer_names_the_place_of_its_entry(void **state)
 {
     (void)state;
-    struct rules *rules =
-        compile("{\"t\": {\"scope\": [\"s\"], \"stale\": [[\"a\"], {\"key\": [\"b\"]}]},"
-                " \"*\": {\"scope\": [\"s\"], \"stale\": [[\"c\"]]}}");
+    struct rules *rules = compile("{'t': {'scope': ['s'], 'stale': [['a'], {'key': ['b']}]},"
+                                  " '*': {'scope': ['s'], 'stale': [['c']]}}");
     struct last last = apply(rules, value_int(1));
     assert_int_equal(last.calls, 3);
     assert_int_equal(last.at[0].column, 34);
@@ -245,14 +242,14 @@ static void scopes_and_keys_fill_their_maximum_to_the_last_byte(void **state)
     (void)state;
     char text[600];
     memset(text, 'a', sizeof text);
-    struct rules *rules = compile("{\"t\": {\"scope\": [\"p:{v}\"], \"stale\": [[]]}}");
+    struct rules *rules = compile("{'t': {'scope': ['p:{v}'], 'stale': [[]]}}");
     struct last last = apply(rules, value_text((struct str){text, SCOPE_MAX - 2}));
     assert_int_equal(last.scope_length, SCOPE_MAX);
     last = apply(rules, value_text((struct str){text, SCOPE_MAX - 1}));
     assert_text(((struct str){last.scope, last.scope_length}), "p:*");
     rules_free(rules);
 
-    rules = compile("{\"t\": {\"scope\": [\"s\"], \"stale\": [[\"t\", \"{v}\"]]}}");
+    rules = compile("{'t': {'scope': ['s'], 'stale': [['t', '{v}']]}}");
     last = apply(rules, value_text((struct str){text, KEY_MAX - 8}));
     assert_int_equal(last.key_length, KEY_MAX);
     assert_true(key_check((struct str){last.key, last.key_length}));
@@ -260,7 +257,7 @@ static void scopes_and_keys_fill_their_maximum_to_the_last_byte(void **state)
     assert_text(((struct str){last.key, last.key_length}), "[\"t\"]");
     rules_free(rules);
 
-    rules = compile("{\"t\": {\"scope\": [\"s\"], \"stale\": [[\"t\", \"-{v}\"]]}}");
+    rules = compile("{'t': {'scope': ['s'], 'stale': [['t', '-{v}']]}}");
     last = apply(rules, value_text((struct str){text, KEY_MAX - 9}));
     assert_int_equal(last.key_length, KEY_MAX);
     last = apply(rules, value_text((struct str){text, KEY_MAX - 8}));
