@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react'
 import type { Key } from '@unstale/client'
 import { useActivity, useDataSyncStatus } from '../hooks/useDataSync.tsx'
 import { timeOfDay } from '../lib/format.ts'
-import type { Happening, Refetch } from '../live/activity.ts'
+import type { Happening, History, Refetch } from '../live/activity.ts'
 import { IconButton } from './bits.tsx'
 import { LiveSign } from './ConnectionStatus.tsx'
 
@@ -13,7 +13,7 @@ const STATEMENT =
   "UPDATE recordings SET status = 'ready' WHERE id = (SELECT id FROM recordings WHERE status <> 'ready' ORDER BY created_at DESC LIMIT 1)"
 
 export function ActivityPanel({ database, onClose }: { database: string | null; onClose: () => void }) {
-  const { happenings, clear } = useActivity()
+  const { happenings, pushes, fetches, clear } = useActivity()
   return (
     <aside className="activity" aria-label="What just happened">
       <header>
@@ -21,7 +21,7 @@ export function ActivityPanel({ database, onClose }: { database: string | null; 
         <LiveSign />
         <IconButton icon="close" label="Hide this panel" onClick={onClose} />
       </header>
-      <Summary happenings={happenings} />
+      <Summary happenings={happenings} pushes={pushes} fetches={fetches} />
       <TryIt database={database} open={happenings.length < 2} />
       <ol className="happenings">
         {happenings.map((happening) => (
@@ -46,19 +46,20 @@ function writtenSpan({ writtenAt, paintedAt }: Happening): number | null {
   return writtenAt !== null && paintedAt !== null ? Math.max(0, paintedAt - writtenAt) : null
 }
 
-function Summary({ happenings }: { happenings: readonly Happening[] }) {
-  const pushes = happenings.filter((one) => one.from === 'stale')
-  const spans = pushes.map(writtenSpan).filter((span) => span !== null)
-  const refetched = pushes.reduce((count, one) => count + one.refetches.filter(({ state }) => state === 'done').length, 0)
+function Summary({ happenings, pushes, fetches }: History) {
+  const spans = happenings
+    .filter((one) => one.from === 'stale')
+    .map(writtenSpan)
+    .filter((span) => span !== null)
   return (
     <dl className="activity-summary">
       <div>
         <dt>pushes</dt>
-        <dd>{pushes.length}</dd>
+        <dd>{pushes}</dd>
       </div>
-      <div>
+      <div title="A refetch that answers several pushes counts once">
         <dt>refetches</dt>
-        <dd>{refetched}</dd>
+        <dd>{fetches}</dd>
       </div>
       <div title="Median, from the time in the written row to the frame that showed it">
         <dt>written → screen</dt>

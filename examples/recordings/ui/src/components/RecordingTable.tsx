@@ -6,19 +6,19 @@ import type { Recording } from '../types.ts'
 import { IconButton, StatusChip, TextDialog, useFlash } from './bits.tsx'
 import { Waveform } from './Waveform.tsx'
 
-export function RecordingTable({ rows, stale, caption }: { rows: readonly Recording[]; stale: boolean; caption: string }) {
+export function RecordingTable({ rows, stale, caption, oneProject = false }: { rows: readonly Recording[]; stale: boolean; caption: string; oneProject?: boolean }) {
   const [renaming, setRenaming] = useState<Recording | null>(null)
   const update = useUpdateRecording()
   const remove = useDeleteRecording()
 
   return (
     <>
-      <table className="rows" aria-busy={stale}>
+      <table className={`rows ${oneProject ? 'one-project' : ''}`} aria-busy={stale}>
         <caption className="sr-only">{caption}</caption>
         <thead>
           <tr>
             <th scope="col">Title</th>
-            <th scope="col" className="wider">
+            <th scope="col" className="wider of-project">
               Project
             </th>
             <th scope="col">Status</th>
@@ -66,11 +66,11 @@ function RecordingRow({ row, onRename, onDelete }: { row: Recording; onRename: (
           <Waveform id={row.id} />
           <span>
             {draft ? <span>{row.title}</span> : <Link href={`/recordings/${encodeURIComponent(row.id)}`}>{row.title}</Link>}
-            {row.project_name && <small className="under">{row.project_name}</small>}
+            {row.project_name && <small className="under of-project">{row.project_name}</small>}
           </span>
         </span>
       </th>
-      <td className="wider">
+      <td className="wider of-project">
         {row.project_id && row.project_name ? <Link href={`/projects/${encodeURIComponent(row.project_id)}`}>{row.project_name}</Link> : <span className="muted">–</span>}
       </td>
       <td>

@@ -5,7 +5,7 @@ import type { QueryKey } from '@tanstack/react-query'
 import type { ClientState } from '@unstale/client'
 import { createContext, useCallback, useContext, useEffect, useSyncExternalStore } from 'react'
 import type { ReactNode } from 'react'
-import type { Happening } from '../live/activity.ts'
+import type { History } from '../live/activity.ts'
 import type { Live } from '../live/live.ts'
 
 const LiveContext = createContext<Live | null>(null)
@@ -35,10 +35,10 @@ export function useDataSyncStatus(): DataSyncStatus {
   return { connected: state.status === 'connected', live: state.live, state, reconnect: client.reconnect }
 }
 
-export function useActivity(): { happenings: readonly Happening[]; clear: () => void } {
+export function useActivity(): History & { clear: () => void } {
   const { activity } = useLive()
-  const happenings = useSyncExternalStore(activity.subscribe, activity.getSnapshot)
-  return { happenings, clear: activity.clear }
+  const history = useSyncExternalStore(activity.subscribe, activity.getSnapshot)
+  return { ...history, clear: activity.clear }
 }
 
 /** What a mutation does about other queries when it has settled: nothing while pushes arrive, since its own change comes back

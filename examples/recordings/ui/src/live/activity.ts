@@ -36,9 +36,17 @@ export interface Happening {
   paintedAt: number | null
 }
 
+export interface History {
+  /** Newest first, the newest MOST of them. */
+  happenings: readonly Happening[]
+  /** Pushes, and fetches that answered some: a fetch that answers three pushes is one. */
+  pushes: number
+  fetches: number
+}
+
 export interface Activity {
-  /** Newest first; the same array until something changes. */
-  getSnapshot(): readonly Happening[]
+  /** The same object until something changes. */
+  getSnapshot(): History
   subscribe(listener: () => void): () => void
   clear(): void
   /** For connectQueryClient's onEvent. */
@@ -48,14 +56,15 @@ export interface Activity {
 }
 
 const MOST = 40
+const EMPTY: History = { happenings: [], pushes: 0, fetches: 0 }
 
 export function createActivity(queryClient: QueryClient): Activity {
-  let happenings: readonly Happening[] = []
+  let history = EMPTY
   let noted: Change[] = []
   const listeners = new Set<() => void>()
 
-  function set(next: readonly Happening[]): void {
-    happenings = next
+  function set(next: Partial<History>): void {
+    history = { ...history, ...next }
     for (const listener of listeners) listener()
   }
 
@@ -64,12 +73,15 @@ export function createActivity(queryClient: QueryClient): Activity {
   }
 
   function changeCaused(causes: readonly number[], hash: string, change: (refetch: Refetch, happening: Happening) => Happening): void {
-    set(
-      happenings.map((happening) => {
-        const refetch = causes.includes(happening.id) && happening.refetches.find((one) => one.hash === hash)
-        return refetch ? change(refetch, happening) : happening
-      }),
-    )
+    const happenings = history.happenings.map((happening) => {
+      const refetch = causes.includes(happening.id) && happening.refetches.find((one) => one.hash === hash)
+      return refetch ? change(refetch, happening) : happening
+    })
+    set({ happenings })
+  }
+
+  function answersPush(causes: readonly number[]): boolean {
+    return history.happenings.some((one) => one.from === 'stale' && causes.includes(one.id))
   }
 
   function move(causes: readonly number[], hash: string, state: Refetch['state']): void {
@@ -88,12 +100,12 @@ export function createActivity(queryClient: QueryClient): Activity {
   }
 
   return {
-    getSnapshot: () => happenings,
+    getSnapshot: () => history,
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    clear: () => set([]),
+    clear: () => set(EMPTY),
     note(changes) {
       noted = [...noted, ...changes].slice(0, 20)
     },
@@ -118,7 +130,10 @@ export function createActivity(queryClient: QueryClient): Activity {
             writtenAt: null,
             paintedAt: null,
           }
-          set([happening, ...happenings].slice(0, MOST))
+          set({
+            happenings: [happening, ...history.happenings].slice(0, MOST),
+            pushes: history.pushes + (happening.from === 'stale' ? 1 : 0),
+          })
           break
         }
         case 'refetch':
@@ -127,6 +142,7 @@ export function createActivity(queryClient: QueryClient): Activity {
         case 'settled': {
           const { causes, queryHash, ok, again } = report
           move(causes, queryHash, again ? 'waiting' : ok ? 'done' : 'failed')
+          if (answersPush(causes)) set({ fetches: history.fetches + 1 })
           if (ok) {
             const newest = newestWrite(cached(queryHash))
             afterPaint(() => painted(causes, queryHash, newest))

@@ -48,7 +48,7 @@ function Details({ project }: { project: Project }) {
       ) : recordings.data.items.length === 0 ? (
         <Empty icon="recordings" title="No recordings yet" />
       ) : (
-        <RecordingTable rows={recordings.data.items} stale={recordings.isPlaceholderData} caption={`Recordings of ${project.name}`} />
+        <RecordingTable rows={recordings.data.items} stale={recordings.isPlaceholderData} caption={`Recordings of ${project.name}`} oneProject />
       )}
       {recordings.data && <Pagination page={page} pageSize={recordings.data.pageSize} total={recordings.data.total} of="recording" onPage={setPage} />}
       {renaming && (
