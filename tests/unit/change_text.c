@@ -37,7 +37,9 @@ static void blanks(struct scan *s)
 
 static bool wrong(const struct scan *s, const char *why)
 {
-    return err_set(s->err, "%s at \"%.*s\"", why, STR_ARG(str_from(s->line, s->at)));
+    struct str rest = str_from(s->line, s->at);
+    return rest.n ? err_set(s->err, "%s at \"%.*s\"", why, STR_ARG(rest))
+                  : err_set(s->err, "%s at the end", why);
 }
 
 static struct str word(struct scan *s)
