@@ -33,8 +33,11 @@ static bool read_token(const char *path, struct buf *out, struct err *err)
         return err_set(err, "%s cannot be read: %s", path, strerror(errno));
     bool ok = read_all(path, file, out, err);
     (void)fclose(file);
+    /* As the server trims its own. */
     while (ok && out->len && (unsigned char)out->data[out->len - 1] <= ' ')
         out->len--;
+    while (ok && out->len && (unsigned char)out->data[0] <= ' ')
+        buf_shift(out, 1);
     return ok &&
            (buf_byte(out, '\0') || err_set(err, "%s is larger than %zu bytes", path, out->max));
 }

@@ -290,7 +290,7 @@ static void refusal(const struct client_answer *answer, struct err *err)
     json_decref(json);
 }
 
-static uint64_t seconds_now(void)
+static uint64_t now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -305,7 +305,7 @@ static bool connect_once(struct view *view, struct client *client, const char *u
     struct client_answer answer = {0};
     struct err err = ERR_INIT;
     bool again = false;
-    uint64_t began = seconds_now();
+    uint64_t began = now_ms();
     event_reader_restart(&view->reader);
     view->live = false;
     view->patience_ms = PATIENCE_MS;
@@ -319,11 +319,15 @@ static bool connect_once(struct view *view, struct client *client, const char *u
         *exit = cli_fail(CLI_FAILED, "%s", err.text);
     } else {
         again = true;
-        if (view->live && seconds_now() - began >= STABLE_MS)
+        if (view->live && now_ms() - began >= STABLE_MS)
             *bound = BACKOFF_FIRST_MS;
         *wait = jitter(*bound);
         if (*wait < answer.retry_after_ms)
             *wait = answer.retry_after_ms;
+        /* Random for each client, from a server that stops in order. */
+        if (view->live && *wait < view->reader.retry_ms)
+            *wait =
+                view->reader.retry_ms < BACKOFF_MOST_MS ? view->reader.retry_ms : BACKOFF_MOST_MS;
         *bound = *bound * 2 < BACKOFF_MOST_MS ? *bound * 2 : BACKOFF_MOST_MS;
         cli_note("%s; trying again in %llu.%llu s", err.text, (unsigned long long)(*wait / 1000),
                  (unsigned long long)(*wait % 1000 / 100));

@@ -1,0 +1,100 @@
+/* Every setting stands in docs/configuration.md and in unstale.yaml(5), with its default, its
+ * bounds and the same words as in the table of settings: a manual that is held by a test stays
+ * true. */
+#include "unit.h"
+
+#include "config/settings.h"
+
+#include <stdio.h>
+
+enum { TEXT_MAX = 1024 * 1024 };
+
+static struct buf read_manual(const char *path)
+{
+    struct buf text = BUF_INIT(TEXT_MAX);
+    char bytes[4096];
+    size_t n;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        fail_msg("%s cannot be read", path);
+    while ((n = fread(bytes, 1, sizeof bytes, file)) > 0)
+        buf_add(&text, bytes, n);
+    (void)fclose(file);
+    assert_false(text.overflow);
+    return text;
+}
+
+/* Lines joined, so that a sentence may be wrapped. */
+static void unwrap(struct buf *text)
+{
+    for (size_t i = 0; i < text->len; i++)
+        if (text->data[i] == '\n')
+            text->data[i] = ' ';
+}
+
+static void assert_has(const struct buf *text, const struct buf *wanted)
+{
+    if (!memmem(text->data, text->len, wanted->data, wanted->len))
+        fail_msg("not there: %.*s", (int)wanted->len, wanted->data);
+}
+
+static const char *takes(const struct setting *setting, char out[160])
+{
+    return setting->kind >= SETTING_CHOICE ? setting_expects(setting, out)
+                                           : setting_kind_name(setting->kind);
+}
+
+static void every_setting_is_a_row_of_the_page(void **state)
+{
+    struct buf page = read_manual(*state), row = BUF_INIT(TEXT_MAX);
+    const struct setting *setting;
+    char form[160], bounds[80];
+    for (size_t i = 0; (setting = settings_at(i)) != NULL; i++) {
+        buf_clear(&row);
+        buf_printf(&row, "\n| `%s` | %s | ", setting->name, takes(setting, form));
+        if (setting->standard)
+            buf_printf(&row, "`%s`", setting->standard);
+        buf_printf(&row, " | %s | %s |\n", setting->max ? setting_bounds(setting, bounds) : "",
+                   setting->help);
+        assert_has(&page, &row);
+    }
+    buf_free(&page);
+    buf_free(&row);
+}
+
+static void every_setting_is_an_item_of_the_man_page(void **state)
+{
+    struct buf page = read_manual(*state), item = BUF_INIT(TEXT_MAX);
+    const struct setting *setting;
+    char form[160], bounds[80];
+    unwrap(&page);
+    for (size_t i = 0; (setting = settings_at(i)) != NULL; i++) {
+        buf_clear(&item);
+        buf_printf(&item, " .It Ic %s : Ar ", setting->name);
+        for (const char *c = takes(setting, form); *c; c++) {
+            if (*c == '[')
+                buf_text(&item, "\\&"); /* else it would be a delimiter to mdoc */
+            buf_byte(&item, *c);
+        }
+        buf_printf(&item, " %s ", setting->help);
+        if (setting->standard)
+            buf_printf(&item, "By default %s%s", setting->standard, setting->max ? ", " : ". ");
+        if (setting->max)
+            buf_printf(&item, "%s. ", setting_bounds(setting, bounds));
+        assert_has(&page, &item);
+    }
+    buf_free(&page);
+    buf_free(&item);
+}
+
+/* The arguments are the page and the man page; see meson.build. */
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(every_setting_is_a_row_of_the_page, argv[1]),
+        cmocka_unit_test_prestate(every_setting_is_an_item_of_the_man_page, argv[2]),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
