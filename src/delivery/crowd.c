@@ -169,15 +169,11 @@ static void ask(struct crowd *crowd, struct catchup *catchup)
     crowd->options.post(crowd->options.ctx, &catchup->mail);
 }
 
-static void start_round(struct crowd *crowd, struct subscriber *subscriber)
+static void start_round(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
 {
-    struct catchup *catchup = catchup_new(crowd, subscriber, NULL, subscriber->position);
-    /* Notices have an order over all scopes only in the case of one scope; with several, those
-     * that were already in the cut write come again and are dropped by their id. */
-    if (subscriber->n_places == 1)
-        catchup->round.notice = subscriber->notice;
+    subscriber_move(subscriber, SUBSCRIBER_ASKING);
     crowd->rounds++;
-    ask(crowd, catchup);
+    ask(crowd, catchup ? catchup : catchup_new(crowd, subscriber, NULL, subscriber->position));
 }
 
 /* Did a tick after `position` touch what this subscriber holds? */
@@ -198,8 +194,7 @@ static bool touched(const struct crowd *crowd, const struct subscriber *subscrib
 static void granted(struct crowd *crowd, struct subscriber *subscriber)
 {
     if (touched(crowd, subscriber, subscriber->position)) {
-        subscriber_move(subscriber, SUBSCRIBER_ASKING);
-        start_round(crowd, subscriber);
+        start_round(crowd, subscriber, NULL);
         return;
     }
     subscriber->position = 0; /* no tick's: see mark_due */
@@ -219,7 +214,6 @@ static void answered(struct crowd *crowd, struct subscriber *subscriber, struct 
         return;
     }
     subscriber->position = catchup->round.target;
-    subscriber->notice = 0;
     catchup_free(catchup);
     granted(crowd, subscriber);
 }
@@ -256,13 +250,14 @@ static void take_answer(struct crowd *crowd, struct catchup *catchup)
 void crowd_writable(struct crowd *crowd, struct conn *conn)
 {
     struct subscriber *subscriber = conn_user(conn);
-    if (subscriber->state == SUBSCRIBER_SENDING) {
-        struct catchup *catchup = subscriber->catchup;
-        subscriber->catchup = NULL;
+    struct catchup *catchup = subscriber->catchup;
+    subscriber->catchup = NULL;
+    if (subscriber->state == SUBSCRIBER_SENDING)
         answered(crowd, subscriber, catchup);
-    } else if (subscriber->state == SUBSCRIBER_CUT) {
+    else if (subscriber->state == SUBSCRIBER_CUT && catchup)
+        start_round(crowd, subscriber, catchup);
+    else if (subscriber->state == SUBSCRIBER_CUT)
         granted(crowd, subscriber);
-    }
 }
 
 /* ---- ticks ---- */
@@ -328,15 +323,17 @@ static void begin_tick(struct crowd *crowd, struct tick *tick)
     }
 }
 
+/* What one subscriber is due, in the order in which it is written. */
 struct gather {
     struct piece pieces[CROWD_PIECES];
-    uint64_t notices[CROWD_PIECES];
+    uint64_t notices[CROWD_PIECES]; /* the last one in each piece, 0: none */
+    uint32_t places[CROWD_PIECES];  /* whose they are */
     unsigned n;
     bool full;
 };
 
 static void gather_cell(const struct crowd *crowd, const struct roster_cell *cell,
-                        enum format format, struct gather *gather)
+                        enum format format, uint32_t place, struct gather *gather)
 {
     if (cell->tick != crowd->tick->position)
         return;
@@ -349,6 +346,7 @@ static void gather_cell(const struct crowd *crowd, const struct roster_cell *cel
             return;
         }
         gather->notices[gather->n] = blob->notice;
+        gather->places[gather->n] = place;
         gather->pieces[gather->n++] = (struct piece){.blob = blob->blob, .to = blob->body};
     }
 }
@@ -358,14 +356,14 @@ static void gather_all(struct crowd *crowd, struct subscriber *subscriber, struc
     enum format format = (enum format)subscriber->format;
     gather->n = 0;
     gather->full = false;
-    gather_cell(crowd, &roster_every(crowd->roster)->cell, format, gather);
+    gather_cell(crowd, &roster_every(crowd->roster)->cell, format, 0, gather);
     uint64_t stamp = ++crowd->gathering;
     for (uint32_t i = 0; i < subscriber->n_places; i++) {
         struct roster_scope *scope = subscriber->places[i].scope;
-        gather_cell(crowd, &scope->cell, format, gather);
+        gather_cell(crowd, &scope->cell, format, i, gather);
         if (scope->family && scope->family->sent != stamp) {
             scope->family->sent = stamp;
-            gather_cell(crowd, &scope->family->cell, format, gather);
+            gather_cell(crowd, &scope->family->cell, format, i, gather);
         }
     }
     if (gather->n == 1) {
@@ -373,19 +371,34 @@ static void gather_all(struct crowd *crowd, struct subscriber *subscriber, struc
     } else {
         struct blob *position = crowd->positions[format];
         gather->notices[gather->n] = 0;
+        gather->places[gather->n] = 0;
         gather->pieces[gather->n++] = (struct piece){.blob = position, .to = position->len};
     }
 }
 
 /* Behind from here on: what is in flight will have granted `position`. */
-static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t position,
-                uint64_t notice)
+static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t position)
 {
     subscriber->position = position;
-    subscriber->notice = notice;
     crowd->cuts++;
     crowd->behind++;
     subscriber_move(subscriber, SUBSCRIBER_CUT);
+}
+
+/* The pieces up to `fell` will arrive. The last one ends with the position: then nothing of this
+ * tick is missing. Otherwise a round starts from before it, without the notices that were sent. */
+static void cut_in(struct crowd *crowd, struct subscriber *subscriber, const struct gather *gather,
+                   unsigned fell)
+{
+    if (fell == gather->n - 1) {
+        cut(crowd, subscriber, crowd->tick->position);
+        return;
+    }
+    cut(crowd, subscriber, crowd->tick->previous);
+    subscriber->catchup = catchup_new(crowd, subscriber, NULL, subscriber->position);
+    for (unsigned i = 0; i <= fell; i++)
+        if (gather->notices[i])
+            subscriber->catchup->scopes[gather->places[i]].notice_after = gather->notices[i];
 }
 
 static void deliver(struct crowd *crowd, uint64_t id)
@@ -395,15 +408,15 @@ static void deliver(struct crowd *crowd, uint64_t id)
     if (!subscriber || subscriber->state != SUBSCRIBER_LIVE)
         return;
     if (conn_busy(conn)) { /* a heartbeat is still in flight */
-        cut(crowd, subscriber, crowd->tick->previous, 0);
+        cut(crowd, subscriber, crowd->tick->previous);
         return;
     }
     struct gather gather;
     gather_all(crowd, subscriber, &gather);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
-        cut(crowd, subscriber, crowd->tick->previous, 0);
-        crowd_writable(crowd, conn);
+        cut(crowd, subscriber, crowd->tick->previous);
+        start_round(crowd, subscriber, NULL);
         return;
     }
     unsigned fell = 0;
@@ -411,18 +424,9 @@ static void deliver(struct crowd *crowd, uint64_t id)
     case CONN_SENT:
         crowd->deliveries++;
         break;
-    case CONN_CUT: {
-        uint64_t notice = 0;
-        for (unsigned i = 0; i <= fell; i++)
-            notice = gather.notices[i] > notice ? gather.notices[i] : notice;
-        /* The last piece ends with the position: when it is out, nothing of this tick is missing.
-         */
-        if (fell == gather.n - 1)
-            cut(crowd, subscriber, crowd->tick->position, 0);
-        else
-            cut(crowd, subscriber, crowd->tick->previous, notice);
+    case CONN_CUT:
+        cut_in(crowd, subscriber, &gather, fell);
         break;
-    }
     case CONN_GONE:
         break;
     }

@@ -33,9 +33,9 @@ struct subscriber {
     struct conn *conn;
     struct roster_place *places; /* &one, or an array of its own */
     struct roster_place one;
-    struct catchup *catchup; /* in SENDING only; at the hub in OPENING and ASKING */
+    struct catchup *catchup; /* being sent in SENDING, to be asked in CUT (or NULL there); at the
+                                hub in OPENING and ASKING */
     uint64_t position;       /* what was granted; kept up only while it is not LIVE */
-    uint64_t notice;         /* number of the last notice sent since `position` (CUT) */
     struct list beat;        /* in the order of the next heartbeat */
     uint64_t beat_at;        /* ms of the loop's clock */
     uint32_t n_places;

@@ -42,6 +42,8 @@ enum round_step round_next(struct hub *hub, struct round *round, const struct ro
         const struct round_scope *scope = &scopes[round->cursor];
         if (asked == limit)
             return ROUND_MORE;
+        if (round->notice < scope->notice_after)
+            round->notice = scope->notice_after;
         struct round_ask ask = {
             .scope = scope->name,
             .since = scope->since,

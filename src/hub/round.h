@@ -30,8 +30,9 @@ struct round {
 };
 
 struct round_scope {
-    struct str name; /* scopes, and each of their families once */
-    uint64_t since;  /* usually the round's `from` */
+    struct str name;       /* scopes, and each of their families once */
+    uint64_t since;        /* usually the round's `from` */
+    uint64_t notice_after; /* number of the last notice of it that was sent, usually 0 */
 };
 
 /* What the caller is to write into the blob that it is filling. */
