@@ -244,12 +244,13 @@ static void on_notice(struct world *world, struct client *client, const json_t *
         if (strcmp(scope, scope_names[s]) != 0)
             continue;
         HOLDS(world, client->holds[s], "a notice of a scope that was not asked for");
+        /* On one connection each comes once and in order; after a reconnect some may come again. */
+        HOLDS(world, number > client->last_notice[s], "notice %s of %s came twice", type, scope);
+        client->last_notice[s] = number;
         size_t kept = 0;
         for (size_t i = 0; i < client->n_debts; i++) {
             struct debt *debt = &client->debts[i];
             bool paid = debt->notice && debt->scope == s && strcmp(debt->text, type) == 0;
-            /* Repeats are allowed after a cut (they carry the same id); an older one must not be
-             * outstanding when a newer one comes for the first time. */
             HOLDS(world,
                   paid || !debt->notice || debt->scope != s ||
                       number < strtoull(debt->text, NULL, 10),
@@ -454,6 +455,7 @@ static void client_comes(struct world *world, struct client *client)
     client->conn = conn;
     client->ready = false;
     client->shown = 0;
+    memset(client->last_notice, 0, sizeof client->last_notice);
     enum format format = roll(&world->dice, 3) ? FORMAT_SSE : FORMAT_SSE_CHANGES;
     crowd_open(world->crowds[client->worker], conn, format, scopes, n, STR("HTTP/1.1 200 OK\n\n"),
                world->now);
