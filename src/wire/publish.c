@@ -287,7 +287,8 @@ static const struct form forms[] = {
                          {"new", false, take_rows},
                          {"old", false, take_nothing},
                          {"data", false, take_change_data}}},
-    [PUBLISH_MARKS] = {"a list of marks", {{"scope", true, take_marks_scope}, {"keys", true, take_keys}}},
+    [PUBLISH_MARKS] = {"a list of marks",
+                       {{"scope", true, take_marks_scope}, {"keys", true, take_keys}}},
     [PUBLISH_NOTICE] = {"a notice",
                         {{"scope", true, take_notice_scope},
                          {"type", true, take_notice_type},
@@ -343,6 +344,7 @@ static bool parse_item(enum publish_body body, struct item *item)
 /* Where the next item is looked for. */
 struct cursor {
     struct str rest;
+    size_t whole; /* bytes of the body */
     size_t index;
 };
 
@@ -370,7 +372,11 @@ static json_t *next_value(struct cursor *cursor, struct err *err)
         cursor->rest.p ? cursor->rest.p : "", cursor->rest.n,
         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &why);
     if (!value) {
-        err_set(err, "%s", why.text);
+        /* What stands "near" it may be any bytes; where it is says as much. */
+        const char *near = strstr(why.text, " near ");
+        size_t n = near ? (size_t)(near - why.text) : strlen(why.text);
+        err_set(err, "%.*s at byte %zu of the body", (int)n, why.text,
+                cursor->whole - cursor->rest.n + (size_t)why.position);
         return NULL;
     }
     cursor->rest = str_from(cursor->rest, (size_t)why.position);
@@ -407,7 +413,7 @@ static bool parse_next(enum publish_body body, struct cursor *cursor, struct are
 bool publish_parse(enum publish_body body, struct str json, struct arena *arena,
                    struct publish *out, struct err *err)
 {
-    struct cursor cursor = {.rest = json};
+    struct cursor cursor = {.rest = json, .whole = json.n};
     size_t room = 0;
     *out = (struct publish){0};
     bool array = skip_char(&cursor, '[');

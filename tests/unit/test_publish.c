@@ -229,6 +229,8 @@ static void refuses_what_is_not_json(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_true(error_contains(PUBLISH_CHANGES, rows[i], 1 << 20, "item "));
+    changes("[{'scope':'a','keys':[]},\n{'scope':\xff}]",
+            "error: item 1: unable to decode byte 0xff at byte 35 of the body");
     changes("[1]", "error: item 0: must be an object");
     changes("null", "error: item 0: must be an object");
     changes("[[]]", "error: item 0: must be an object");
