@@ -7,10 +7,8 @@
 #include "app.h"
 
 #include "admin/admin.h"
-#include "admin/metrics.h"
 #include "auth/open.h"
 #include "base/check.h"
-#include "base/jsontext.h"
 #include "base/mem.h"
 #include "config/watch_of.h"
 #include "delivery/exchange.h"
@@ -19,6 +17,7 @@
 #include "hub/hub.h"
 #include "model/scope.h"
 #include "net/mailbox.h"
+#include "report.h"
 #include "rules/rules.h"
 #include "source/sqlite.h"
 #include "state.h"
@@ -118,184 +117,27 @@ static void on_mail(void *ctx, struct mail *mail)
 
 /* ---- the admin listener's questions ---- */
 
+static struct report report_of(const struct app *app)
+{
+    return (struct report){.config = app->config,
+                           .hub = app->hub,
+                           .exchange = app->exchange,
+                           .engine = app->engine,
+                           .workers = app->stats,
+                           .n_workers = app->n_workers,
+                           .stopping = app->stopping};
+}
+
 static bool is_ready(void *ctx, struct buf *json)
 {
-    struct app *app = ctx;
-    struct engine_stats stats;
-    engine_stats(app->engine, &stats);
-    bool ready = stats.current && !app->stopping;
-    buf_printf(json, "{\"ready\":%s,\"stopping\":%s,\"sources\":[", ready ? "true" : "false",
-               app->stopping ? "true" : "false");
-    for (size_t i = 0; i < stats.n_sources; i++) {
-        struct engine_source_state source = engine_source(app->engine, i);
-        buf_text(json, i ? ",{\"name\":" : "{\"name\":");
-        jsontext_string(json, str_of(source.name));
-        buf_printf(json, ",\"current\":%s,\"why\":", source.current ? "true" : "false");
-        jsontext_string(json, str_of(source.why));
-        buf_byte(json, '}');
-    }
-    buf_text(json, "]}\n");
-    return ready;
+    struct report report = report_of(ctx);
+    return report_ready(&report, json);
 }
 
-static void write_source_metrics(struct app *app, struct buf *out)
+static void write_metrics(void *ctx, struct buf *text)
 {
-    struct engine_stats stats;
-    engine_stats(app->engine, &stats);
-    metrics_one(out, "unstale_current", METRICS_GAUGE, stats.current,
-                "1 while every source captures changes.");
-    metrics_family(out, "unstale_source_current", METRICS_GAUGE,
-                   "1 while this source captures changes.");
-    for (size_t i = 0; i < stats.n_sources; i++) {
-        struct engine_source_state source = engine_source(app->engine, i);
-        metrics_labelled(out, "unstale_source_current", "source", str_of(source.name),
-                         source.current);
-    }
-    metrics_family(out, "unstale_source_changes_total", METRICS_COUNTER,
-                   "Changes that this source handed on.");
-    for (size_t i = 0; i < stats.n_sources; i++) {
-        struct engine_source_state source = engine_source(app->engine, i);
-        metrics_labelled(out, "unstale_source_changes_total", "source", str_of(source.name),
-                         source.changes);
-    }
-    metrics_family(
-        out, "unstale_source_gaps_total", METRICS_COUNTER,
-        "Times that this source could not prove that it missed nothing; each one is a reset.");
-    for (size_t i = 0; i < stats.n_sources; i++) {
-        struct engine_source_state source = engine_source(app->engine, i);
-        metrics_labelled(out, "unstale_source_gaps_total", "source", str_of(source.name),
-                         source.gaps);
-    }
-    metrics_one(out, "unstale_publishes_total", METRICS_COUNTER, stats.publishes,
-                "Accepted publish bodies.");
-    metrics_one(out, "unstale_publish_refused_total", METRICS_COUNTER, stats.publish_errors,
-                "Publish bodies that named a resource without a rule.");
-    metrics_one(out, "unstale_published_notices_total", METRICS_COUNTER, stats.published_notices,
-                "Notices that were published.");
-    metrics_one(out, "unstale_changes_unmatched_total", METRICS_COUNTER, stats.unmatched,
-                "Changes of resources that no rule knows.");
-}
-
-static void write_hub_metrics(struct app *app, struct buf *out)
-{
-    struct hub_stats hub;
-    hub_stats(app->hub, &hub);
-    struct exchange_stats exchange;
-    exchange_stats(app->exchange, &exchange);
-    const struct {
-        const char *name;
-        enum metrics_type type;
-        uint64_t value;
-        const char *help;
-    } rows[] = {
-        {"unstale_sequence", METRICS_COUNTER, hub_sequence(app->hub),
-         "Position of the newest transaction."},
-        {"unstale_ticks_total", METRICS_COUNTER, hub.ticks, "Delivery rounds."},
-        {"unstale_transactions_total", METRICS_COUNTER, hub.transactions,
-         "Transactions that laid a mark or a notice."},
-        {"unstale_marks_laid_total", METRICS_COUNTER, hub.laid, "Marks laid, repeats included."},
-        {"unstale_index_scopes", METRICS_GAUGE, hub.scopes, "Scopes with an entry in the index."},
-        {"unstale_index_families", METRICS_GAUGE, hub.families,
-         "Families with an entry in the index."},
-        {"unstale_index_marks", METRICS_GAUGE, hub.marks, "Key marks in the index."},
-        {"unstale_index_entities", METRICS_GAUGE, hub.entities, "Entity marks in the index."},
-        {"unstale_index_held", METRICS_GAUGE, hub.held, "Keys that wait for their at_most."},
-        {"unstale_index_bytes", METRICS_GAUGE, hub.index_memory,
-         "Memory of the index (limits: index_memory)."},
-        {"unstale_index_bytes_max", METRICS_GAUGE, app->config->limits.index_memory,
-         "Bound of unstale_index_bytes."},
-        {"unstale_index_evicted_total", METRICS_COUNTER, hub.evicted,
-         "Marks given up for memory; rising fast: raise index_memory."},
-        {"unstale_index_widened_total", METRICS_COUNTER, hub.widened,
-         "Marks replaced by a wider one; rising fast: raise max_keys."},
-        {"unstale_notices", METRICS_GAUGE, hub.notices, "Notices that are kept."},
-        {"unstale_notice_bytes", METRICS_GAUGE, hub.notice_memory,
-         "Memory of the notices (limits: notice_memory)."},
-        {"unstale_notices_dropped_total", METRICS_COUNTER, hub.notices_dropped,
-         "Notices that left their ring; who was behind them is reset."},
-        {"unstale_resets_laid_total", METRICS_COUNTER, hub.resets, "[] marks laid."},
-        {"unstale_audience_scopes", METRICS_GAUGE, exchange.audience,
-         "Scopes and families that somebody listens to."},
-        {"unstale_answers_total", METRICS_COUNTER, exchange.answers,
-         "Steps of catch-up rounds answered."},
-        {"unstale_ready_total", METRICS_COUNTER, exchange.hellos,
-         "Subscriptions greeted with `ready`."},
-        {"unstale_ready_reset_total", METRICS_COUNTER, exchange.resets_told,
-         "Of those, with a scope that was reset."},
-        {"unstale_blobs_total", METRICS_COUNTER, exchange.blobs,
-         "Messages encoded, one for all who get it."},
-        {"unstale_blob_bytes_total", METRICS_COUNTER, exchange.blob_bytes, "Bytes of those."},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        metrics_one(out, rows[i].name, rows[i].type, rows[i].value, rows[i].help);
-}
-
-static void write_delivery_metrics(struct app *app, struct buf *out)
-{
-    struct mail_stats all = {0};
-    for (unsigned i = 0; i < app->n_workers; i++) {
-        const struct mail_stats *one = &app->stats[i];
-        all.server.open += one->server.open;
-        all.server.accepted += one->server.accepted;
-        all.server.refused += one->server.refused;
-        all.server.requests += one->server.requests;
-        all.server.bytes_in += one->server.bytes_in;
-        all.server.bytes_out += one->server.bytes_out;
-        all.server.sends += one->server.sends;
-        for (size_t r = 0; r < CLOSE_REASON_COUNT; r++)
-            all.server.closed[r] += one->server.closed[r];
-        all.subscribers += one->subscribers;
-        all.behind += one->behind;
-        all.scopes += one->scopes;
-        all.deliveries += one->deliveries;
-        all.cuts += one->cuts;
-        all.rounds += one->rounds;
-        all.heartbeats += one->heartbeats;
-    }
-    const struct {
-        const char *name;
-        enum metrics_type type;
-        uint64_t value;
-        const char *help;
-    } rows[] = {
-        {"unstale_connections", METRICS_GAUGE, all.server.open, "Open connections."},
-        {"unstale_connections_max", METRICS_GAUGE, app->config->limits.connections,
-         "Bound of unstale_connections."},
-        {"unstale_connections_accepted_total", METRICS_COUNTER, all.server.accepted,
-         "Connections accepted."},
-        {"unstale_connections_refused_total", METRICS_COUNTER, all.server.refused,
-         "Connections over the limit: 503."},
-        {"unstale_requests_total", METRICS_COUNTER, all.server.requests, "HTTP requests."},
-        {"unstale_bytes_in_total", METRICS_COUNTER, all.server.bytes_in, "Bytes received."},
-        {"unstale_bytes_out_total", METRICS_COUNTER, all.server.bytes_out, "Bytes sent."},
-        {"unstale_sends_total", METRICS_COUNTER, all.server.sends, "Writes to sockets."},
-        {"unstale_subscribers", METRICS_GAUGE, all.subscribers, "Open streams."},
-        {"unstale_subscribers_behind", METRICS_GAUGE, all.behind,
-         "Of those, not at the last tick."},
-        {"unstale_subscribed_scopes", METRICS_GAUGE, all.scopes,
-         "Scopes with a subscriber, summed over threads."},
-        {"unstale_deliveries_total", METRICS_COUNTER, all.deliveries,
-         "Ticks written to subscribers."},
-        {"unstale_cuts_total", METRICS_COUNTER, all.cuts,
-         "Writes that a socket did not take whole."},
-        {"unstale_rounds_total", METRICS_COUNTER, all.rounds, "Catch-up rounds after a cut."},
-        {"unstale_heartbeats_total", METRICS_COUNTER, all.heartbeats, "Heartbeats sent."},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        metrics_one(out, rows[i].name, rows[i].type, rows[i].value, rows[i].help);
-    metrics_family(out, "unstale_connections_closed_total", METRICS_COUNTER,
-                   "Connections closed, by reason.");
-    for (size_t r = 0; r < CLOSE_REASON_COUNT; r++)
-        metrics_labelled(out, "unstale_connections_closed_total", "reason",
-                         str_of(close_reason_label((enum close_reason)r)), all.server.closed[r]);
-}
-
-static void write_metrics(void *ctx, struct buf *out)
-{
-    struct app *app = ctx;
-    write_source_metrics(app, out);
-    write_hub_metrics(app, out);
-    write_delivery_metrics(app, out);
+    struct report report = report_of(ctx);
+    report_metrics(&report, text);
 }
 
 /* ---- stopping ---- */
@@ -610,6 +452,10 @@ static bool start(struct app *app, struct err *err)
     }
     ok = start_sources(app, &state, err);
 out:
+    /* The loop never ran, so nothing was taken in and nobody was told anything: the file is as true
+     * as before, and whoever mends the reason of this failure resumes from it. */
+    if (!ok && state.hub.n && !state_write(app->config->state, &state, &why))
+        log_warn(app->log, "app", "%s", why.text);
     state_free(&state);
     return ok;
 }

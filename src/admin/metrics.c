@@ -28,9 +28,10 @@ void metrics_labelled(struct buf *out, const char *name, const char *label, stru
     buf_printf(out, "\"} %llu\n", (unsigned long long)value);
 }
 
-void metrics_one(struct buf *out, const char *name, enum metrics_type type, uint64_t value,
-                 const char *help)
+void metrics_rows(struct buf *out, const struct metrics_row *rows, size_t n)
 {
-    metrics_family(out, name, type, help);
-    metrics_sample(out, name, value);
+    for (size_t i = 0; i < n; i++) {
+        metrics_family(out, rows[i].name, rows[i].type, rows[i].help);
+        metrics_sample(out, rows[i].name, rows[i].value);
+    }
 }

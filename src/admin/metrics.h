@@ -15,6 +15,12 @@ void metrics_family(struct buf *out, const char *name, enum metrics_type type, c
 void metrics_sample(struct buf *out, const char *name, uint64_t value);
 void metrics_labelled(struct buf *out, const char *name, const char *label, struct str label_value,
                       uint64_t value);
-/* A family with one sample. */
-void metrics_one(struct buf *out, const char *name, enum metrics_type type, uint64_t value,
-                 const char *help);
+/* Families with one sample each. */
+struct metrics_row {
+    const char *name;
+    enum metrics_type type;
+    uint64_t value;
+    const char *help;
+};
+
+void metrics_rows(struct buf *out, const struct metrics_row *rows, size_t n);
