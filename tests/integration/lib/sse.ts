@@ -294,5 +294,5 @@ export function staleKeys(events: readonly StreamEvent[], scope?: string): strin
 }
 
 export function named<N extends EventName>(events: readonly StreamEvent[], name: N): Named<N>['data'][] {
-  return events.filter((event): event is Named<N> => event.event === name).map((event) => event.data)
+  return events.filter((event): event is Named<N> => event.event === name).map((event) => event.data as Named<N>['data'])
 }

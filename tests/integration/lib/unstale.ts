@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { cleanup } from './cleanup.ts'
 import { type Address, type Answer, ask, type Asked } from './http.ts'
-import { Stream, type Subscription } from './sse.ts'
-import { PATIENCE, Watched } from './wait.ts'
+import { named, type ReadyData, type ResetData, sequenceOf, staleKeys, Stream, type StreamEvent, type Subscription } from './sse.ts'
+import { PATIENCE, poll, Watched } from './wait.ts'
 
 const repository = join(import.meta.dirname, '..', '..', '..')
 const build = process.env['UNSTALE_BUILD'] ?? join(repository, 'build')
@@ -56,6 +56,16 @@ export function directory(t: TestContext): string {
 export interface Exit {
   code: number | null
   signal: NodeJS.Signals | null
+}
+
+export interface Greeting {
+  position: string
+  scopes: ReadyData['scopes']
+  spread: number
+  /** As "scope key". */
+  keys: string[]
+  resets: ResetData[]
+  events: StreamEvent[]
 }
 
 export class Unstale extends Watched {
@@ -215,6 +225,27 @@ export class Unstale extends Watched {
     const answer = await this.ask('/v1/position')
     assert.equal(answer.status, 200, answer.body)
     return (JSON.parse(answer.body) as { position: string }).position
+  }
+
+  /** A position behind everything that was published, ticked. */
+  async settled(): Promise<string> {
+    const now = await this.mark('settled', ['now'])
+    await poll(`a tick at ${now}`, async () => sequenceOf(await this.position()) >= sequenceOf(now))
+    return now
+  }
+
+  /** What a position is answered with, and everything that comes up to now. */
+  async greeting(asked: Subscription): Promise<Greeting> {
+    const now = await this.settled()
+    const stream = this.stream(asked)
+    try {
+      const ready = await stream.opened()
+      const events = [ready, ...(await stream.reaches(now))]
+      const { position, scopes, spread } = ready.data
+      return { position, scopes, spread, keys: staleKeys(events), resets: named(events, 'reset'), events }
+    } finally {
+      stream.cut()
+    }
   }
 
   /** The value of a sample, as "name" or 'name{label="value"}'. */
