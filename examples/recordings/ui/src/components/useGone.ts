@@ -15,6 +15,6 @@ export function useGone(error: Error | null, queryKey: QueryKey, what: string, l
     toast.info(`This ${what} was deleted`)
     navigate(list, { replace: true })
     queryClient.removeQueries({ queryKey, exact: true })
-    /* The key is made anew with every render; what it says is in the address, and so in `gone`. */
+    /* The key is another object at each render, but a detail page lives and dies with its key. */
   }, [gone])
 }
