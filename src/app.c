@@ -10,6 +10,7 @@
 #include "auth/open.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "config/databases.h"
 #include "config/watch_of.h"
 #include "delivery/exchange.h"
 #include "delivery/worker.h"
@@ -352,9 +353,14 @@ static bool start_sources(struct app *app, const struct state *state, struct err
         const struct config_source *config = &app->config->sources[i];
         if (config->kind != CONFIG_SQLITE)
             continue;
+        /* A rule whose table is not in this database may wait for another source. */
+        const struct watch *part =
+            databases_watch(app->config, config->path, watch, NULL, NULL, &app->watch_memory);
+        if (!part)
+            return err_set(err, "%s: the rules name too many columns", app->config->file);
         const struct sqlite_options options = {.path = config->path,
                                                .poll_ms = config->poll_ms,
-                                               .watch = watch,
+                                               .watch = part,
                                                .loop = &app->loop,
                                                .log = app->log};
         struct source *source = sqlite_new(&options, engine_sink(app->engine));

@@ -150,5 +150,5 @@ int cli_main(int argc, char **argv)
      */
     if (fflush(stdout) != 0 && exit == CLI_OK)
         exit = cli_fail(CLI_FAILED, "standard output: it cannot be written");
-    return exit;
+    return (int)exit;
 }

@@ -87,6 +87,7 @@ static void look_for_signals(struct client *client)
         client->stopped = true;
 }
 
+/* libcurl's signature. NOLINTNEXTLINE(readability-non-const-parameter) */
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *ctx)
 {
     struct transfer *transfer = ctx;

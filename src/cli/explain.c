@@ -283,7 +283,7 @@ static enum cli_exit explain(const struct loaded *loaded, const struct args *arg
     struct err err = ERR_INIT;
     struct nearest near = nearest_to(str_of(args->words[0]));
     const struct rules_sink sink = {.ctx = answers, .mark = on_mark, .entity = on_entity};
-    if (!parse_change(args, &answers->arena, &publish, &err))
+    if (!parse_change(args, &answers->arena, &publish, &err) || !publish.items)
         return cli_fail(CLI_FAILED, "%s", err.text);
     const struct change *change = &publish.items[0].change;
     bool own = has_rule(loaded->rules, change->resource, &near);

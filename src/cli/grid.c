@@ -44,7 +44,7 @@ void grid_cell(struct grid *grid, struct str cell)
 
 void grid_print(const struct grid *grid, const char *indent, FILE *out)
 {
-    const char *cell = grid->text.data;
+    const char *cell = grid->text.data ? grid->text.data : "";
     for (size_t i = 0; i < grid->n; i++) {
         size_t column = i % grid->columns;
         struct str text = str_of(cell);

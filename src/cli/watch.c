@@ -56,7 +56,7 @@ static const struct {
 /* Text of rows must not steer the terminal: C0 and C1 controls become "?". */
 static void put_safe(struct str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
+    for (size_t i = 0; text.p && i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
         putchar(c < 0x20 || c == 0x7f || c1 ? '?' : c);

@@ -67,7 +67,7 @@ bool reader_mistyped(const struct reader *reader, const struct yaml *node, const
 {
     const char *is = "";
     bool truth;
-    struct shown text = {""};
+    struct shown text;
     switch (node->kind) {
     case YAML_LIST:
         is = node->n ? "a list" : "an empty list";

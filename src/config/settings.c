@@ -268,7 +268,7 @@ enum setting_parsed setting_parse(const struct setting *setting, struct str text
         break;
     case SETTING_TEXT:
     case SETTING_PART:
-        CHECK(!"a setting without a value of its own");
+        check_failed("a setting without a value of its own", __FILE__, __LINE__);
     }
     if (!parsed)
         return SETTING_MISTYPED;

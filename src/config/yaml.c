@@ -354,16 +354,21 @@ static bool read_node(struct reading *r, unsigned depth, struct yaml **out)
     return ok;
 }
 
+static bool next_is(struct reading *r, yaml_event_type_t type)
+{
+    return next_event(r) && r->event.type == type;
+}
+
 static bool read_document(struct reading *r, struct yaml **root)
 {
-    if (!next_event(r) /* the stream's start */ || !next_event(r))
+    if (!next_is(r, YAML_STREAM_START_EVENT) || !next_event(r))
         return false;
     if (r->event.type == YAML_STREAM_END_EVENT) {
         *root = new (r, sizeof **root);
         **root = (struct yaml){.kind = YAML_MAP, .at = {1, 1}, .weight = 1, .height = 1};
         return true;
     }
-    if (!next_event(r) || !read_node(r, 1, root) || !next_event(r) /* the document's end */ ||
+    if (!next_event(r) || !read_node(r, 1, root) || !next_is(r, YAML_DOCUMENT_END_EVENT) ||
         !next_event(r))
         return false;
     if (r->event.type != YAML_STREAM_END_EVENT)

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { cleanup } from './lib/cleanup.ts'
-import { binary, config, directory, launch, serve } from './lib/unstale.ts'
+import { binary, config, directory, launch, serve, subscribe } from './lib/unstale.ts'
 import { PATIENCE, Watched } from './lib/wait.ts'
 
 const TASKS = `auth: none
@@ -159,6 +159,27 @@ test('a table that this database lacks may be a publisher’s', (t) => {
   assert.match(ran.err, /^unstale: unstale\.yaml:6:3: .*no table "jobs".*; its changes have to come from elsewhere$/m)
   assert.equal(run(dir, ['setup', 'sqlite', 'app.db', '--apply']).code, 0)
   assert.match(sqlite(dir, '.schema'), /_unstale_changes/)
+})
+
+test('a rule that waits for published changes does not keep a database from being captured', async (t) => {
+  const dir = place(t, '', SCHEMA)
+  const rules = {
+    tasks: { id: 'id', scope: 'project:{project_id}', stale: [['tasks', '{id}']] },
+    jobs: { scope: 'all', stale: [['jobs']] },
+  }
+  const settings = config({ sources: [{ sqlite: 'app.db' }, { publish: { open: true } }], rules })
+  writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(settings))
+  assert.equal(run(dir, ['setup', 'sqlite', 'app.db', '--apply']).code, 0)
+  const server = await serve(t, settings, { dir })
+  await server.line(/capturing changes/)
+  const stream = await subscribe(t, server, { scopes: ['project:42', 'all'] })
+  await stream.opened()
+  sqlite(dir, "INSERT INTO tasks VALUES (7, 42, 'A');")
+  await server.publish({ resource: 'jobs', action: 'done' })
+  await stream.until('both marks', () => {
+    const keys = JSON.stringify(stream.events)
+    return keys.includes('["tasks",7]') && keys.includes('["jobs"]')
+  })
 })
 
 // ---- explain ----
