@@ -12,10 +12,12 @@
 
 /* Appends the whole SQL, idempotent (drops and makes again what is ours). False when a
  * watched table or column does not exist: `at` is then its place in the configuration. */
-bool sqlite_setup_sql(const char *path, const struct watch *watch, struct buf *sql, struct place *at, struct err *err);
+bool sqlite_setup_sql(const char *path, const struct watch *watch, struct buf *sql,
+                      struct place *at, struct err *err);
 /* Appends the SQL that removes every trace. */
 bool sqlite_teardown_sql(const char *path, struct buf *sql, struct err *err);
 bool sqlite_setup_apply(const char *path, const struct buf *sql, struct err *err);
 /* Tables and columns of `watch` exist? For the start and `unstale check`; a missing file is fine
  * (nothing can be said yet): true. */
-bool sqlite_setup_check(const char *path, const struct watch *watch, struct place *at, struct err *err);
+bool sqlite_setup_check(const char *path, const struct watch *watch, struct place *at,
+                        struct err *err);

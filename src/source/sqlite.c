@@ -1,0 +1,828 @@
+/* How changes are read without ever hurting a writer, and how it is proven that none is missing.
+ *
+ *            start            opened                 rows, begin ok
+ *     IDLE ────────▶ AWAY ────────────▶ FOLLOWING ────────────────▶ READING
+ *                     ▲  ▲                │ ▲  │ begin refused       │  │
+ *                     │  └── trouble ─────┘ │  ▼                     │  │
+ *                     │                     │ BLOCKED ─ resume ──▶───┘  │
+ *                     │                     └───────── all read ────────┤
+ *                     └────────────────────── trouble ──────────────────┘
+ *     stop: from everywhere to CLOSING (READING first reads to its end), then CLOSED.
+ *
+ * A look is one read transaction, so one snapshot: in it stand the schema, our place in the change
+ * table and the rows behind that place, and the end of a snapshot is never inside a transaction of
+ * the application. What is handed on from one snapshot is one transaction of the sink.
+ *
+ * The proof that nothing is missing is the row at the cursor: the next look must find that same row
+ * (its number and a hash of all its columns) in the setup of the same random name, and the numbers
+ * behind it without a hole. The number of a row is the one before it plus one (no AUTOINCREMENT:
+ * the newest row is never trimmed, so numbers are not given twice, and a rolled back transaction
+ * leaves no hole). So a trimmed ring, a restored backup, another file and a table that was emptied
+ * by hand are all one case: the row is not there, or it is another. And what the triggers cannot
+ * have seen, because they were not there, shows as another verdict on the table (sqlite_verify.h),
+ * which is a gap of that table.
+ *
+ * A table without its triggers is blind. Whenever anything was committed it is handed on as
+ * truncated, at most once a second: wide, but not silent. */
+#include "source/sqlite.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "source/sqlite_file.h"
+#include "source/sqlite_replay.h"
+#include "source/sqlite_schema.h"
+#include "source/sqlite_verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+    SLICE = 500, /* rows a loop turn */
+    RETRY_MS = 1000,
+    BUSY_MS = 1000,  /* so long it may be locked before that is called "not current" */
+    BLIND_MS = 1000, /* between two truncations of blind tables */
+    WATCH_MEMORY = 16 << 20,
+    WHY_MAX = ERR_MAX,
+};
+
+enum state { IDLE, AWAY, FOLLOWING, BLOCKED, READING, CLOSING, CLOSED, STATES };
+
+static const char *const state_names[STATES] = {"idle",    "away",    "following", "blocked",
+                                                "reading", "closing", "closed"};
+
+static const bool moves[STATES][STATES] = {
+    [IDLE] = {[AWAY] = true, [CLOSING] = true},
+    [AWAY] = {[FOLLOWING] = true, [CLOSING] = true},
+    [FOLLOWING] = {[READING] = true, [BLOCKED] = true, [AWAY] = true, [CLOSING] = true},
+    [BLOCKED] = {[FOLLOWING] = true, [AWAY] = true, [CLOSING] = true},
+    [READING] = {[FOLLOWING] = true, [AWAY] = true},
+    [CLOSING] = {[CLOSED] = true},
+};
+
+/* A file that is open: the names beside the database must go on to mean the same files. */
+struct identity {
+    bool known;
+    dev_t device;
+    ino_t inode;
+};
+
+struct cursor {
+    bool known;
+    char instance[40];
+    int64_t id;
+    uint64_t row;    /* hash of the row with that id */
+    uint64_t schema; /* mark of all verdicts */
+};
+
+struct sqlite_source {
+    struct source source;
+    enum state state;
+    char *path;
+    struct arena arena; /* of the watch */
+    struct watch watch;
+    uint64_t poll_ms;
+    const struct log *log;
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    bool has_timer;
+
+    sqlite3 *db;
+    struct identity wal, shm;
+    int64_t data_version;
+    bool dirty; /* something was committed that no look has seen */
+    uint64_t busy_since;
+    uint64_t retry_ms;
+
+    struct sqlite_verdicts *verdicts; /* of the last look */
+    struct sqlite_replay *replay;
+    struct cursor cursor;
+    bool blind; /* a table may have changed unseen */
+    uint64_t blind_at;
+
+    sqlite3_stmt *rows; /* READING */
+    int64_t last;       /* the newest id of the snapshot */
+    bool truncate_blind;
+
+    bool said, said_current;
+    char said_why[WHY_MAX];
+
+    bool stopping;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+static void on_timer(uv_timer_t *timer);
+static void look(struct sqlite_source *s);
+
+static void move(struct sqlite_source *s, enum state to)
+{
+    CHECK(moves[s->state][to]);
+    log_debug(s->log, "sqlite", "%s: %s -> %s", s->path, state_names[s->state], state_names[to]);
+    s->state = to;
+}
+
+static void wake(struct sqlite_source *s, uint64_t ms)
+{
+    uv_timer_start(&s->timer, on_timer, ms, 0);
+}
+
+/* ---- what is said ---- */
+
+static void say(struct sqlite_source *s, bool current, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct sqlite_source *s, bool current, const char *format, ...)
+{
+    char why[WHY_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    if (s->said && s->said_current == current && strcmp(s->said_why, why) == 0)
+        return;
+    s->said = true;
+    s->said_current = current;
+    memcpy(s->said_why, why, sizeof why);
+    s->source.sink.current(s->source.sink.ctx, &s->source, current, s->said_why);
+}
+
+static void gap(struct sqlite_source *s, struct str resource, const char *reason)
+{
+    s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
+}
+
+static void gap_all(struct sqlite_source *s, const char *reason)
+{
+    gap(s, (struct str){0}, reason);
+}
+
+/* ---- the connection ---- */
+
+static struct identity identify(const char *path, const char *suffix)
+{
+    struct identity identity = {.known = false};
+    struct stat info;
+    size_t size = strlen(path) + strlen(suffix) + 1;
+    char *name = mem_new(size);
+    snprintf(name, size, "%s%s", path, suffix);
+    if (stat(name, &info) == 0)
+        identity = (struct identity){.known = true, .device = info.st_dev, .inode = info.st_ino};
+    free(name);
+    return identity;
+}
+
+static bool is_same(const struct identity *a, const struct identity *b)
+{
+    return a->known == b->known && a->device == b->device && a->inode == b->inode;
+}
+
+/* Whether what we have open is no longer what others open by this name. */
+static bool has_moved(struct sqlite_source *s)
+{
+    int moved = 0;
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+        return true;
+    struct identity wal = identify(s->path, "-wal");
+    struct identity shm = identify(s->path, "-shm");
+    return (s->wal.known && !is_same(&wal, &s->wal)) || (s->shm.known && !is_same(&shm, &s->shm));
+}
+
+static void close_db(struct sqlite_source *s)
+{
+    sqlite3_finalize(s->rows);
+    s->rows = NULL;
+    if (s->replay)
+        sqlite_replay_drop(s->replay);
+    sqlite3_close(s->db);
+    s->db = NULL;
+}
+
+/* Closes the connection; it is opened again after `ms`. */
+static void leave(struct sqlite_source *s, uint64_t ms)
+{
+    close_db(s);
+    move(s, AWAY);
+    wake(s, ms);
+}
+
+static uint64_t next_retry(struct sqlite_source *s)
+{
+    uint64_t ms = s->retry_ms;
+    s->retry_ms = ms * 2 < RETRY_MS ? ms * 2 : RETRY_MS;
+    return ms;
+}
+
+static bool is_locked(int rc)
+{
+    int primary = rc & 0xff;
+    return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
+}
+
+/* A look could not be finished. */
+static void trouble(struct sqlite_source *s, int rc, const char *text)
+{
+    if (is_locked(rc)) {
+        uint64_t now = uv_now(s->loop);
+        s->busy_since = s->busy_since ? s->busy_since : now;
+        s->dirty = true;
+        if (now - s->busy_since >= BUSY_MS)
+            say(s, false,
+                "%s is locked by another process for %d ms and more; trying again (does it use "
+                "PRAGMA locking_mode=EXCLUSIVE?)",
+                s->path, BUSY_MS);
+        wake(s, s->poll_ms);
+        return;
+    }
+    int primary = rc & 0xff;
+    bool beside = primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY;
+    say(s, false, "%s cannot be read: %s%s; trying again", s->path, text,
+        beside
+            ? " (its folder must be writable for this user, for the files -shm and -wal beside it)"
+            : "");
+    leave(s, next_retry(s));
+}
+
+static void open_db(struct sqlite_source *s)
+{
+    struct err err = ERR_INIT;
+    switch (sqlite_file_open(s->path, &s->db, &err)) {
+    case SQLITE_FILE_WAL:
+        break;
+    case SQLITE_FILE_ROLLBACK:
+        say(s, false,
+            "%s is not in WAL mode, where reading it could make your own writes fail; run once: "
+            "sqlite3 '%s' 'PRAGMA journal_mode=WAL;'",
+            s->path, s->path);
+        wake(s, next_retry(s));
+        return;
+    case SQLITE_FILE_MISSING:
+        say(s, false, "%s does not exist; waiting for it", s->path);
+        wake(s, next_retry(s));
+        return;
+    case SQLITE_FILE_EMPTY:
+        say(s, false, "%s is empty; waiting for its tables", s->path);
+        wake(s, next_retry(s));
+        return;
+    case SQLITE_FILE_FAILED:
+        say(s, false, "%s cannot be opened: %s; trying again", s->path, err.text);
+        wake(s, next_retry(s));
+        return;
+    }
+    sqlite3_busy_timeout(s->db, 0); /* waiting here would stop the whole loop */
+    sqlite3_exec(s->db, "PRAGMA query_only=1", NULL, NULL, NULL);
+    s->wal.known = s->shm.known = false;
+    s->dirty = true;
+    s->blind = false;
+    s->busy_since = 0;
+    sqlite_verdicts_free(s->verdicts);
+    s->verdicts = NULL;
+    move(s, FOLLOWING);
+    wake(s, 0);
+}
+
+/* ---- small reads ---- */
+
+/* One integer; `found` false when there is no row, or it is NULL. */
+static int read_integer(sqlite3 *db, const char *sql, int64_t *value, bool *found)
+{
+    sqlite3_stmt *stmt = NULL;
+    *found = false;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW &&
+        sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        *value = sqlite3_column_int64(stmt, 0);
+        *found = true;
+    }
+    int end = sqlite3_finalize(stmt);
+    return rc == SQLITE_OK ? end : rc;
+}
+
+static uint64_t hash_row(sqlite3_stmt *row)
+{
+    struct hash_seed seed = {.k0 = 0, .k1 = 0};
+    int n = sqlite3_column_count(row);
+    for (int i = 0; i < n; i++) {
+        seed.k1 = (uint64_t)sqlite3_column_type(row, i);
+        const char *bytes = sqlite3_column_blob(row, i);
+        seed.k0 =
+            hash_bytes(seed, (struct str){.p = bytes, .n = (size_t)sqlite3_column_bytes(row, i)});
+    }
+    return seed.k0;
+}
+
+#define SELECT_ROWS "SELECT * FROM main.\"" SQLITE_CHANGES "\" "
+
+/* The hash of the row with this id; `found` false when there is none. */
+static int read_row_hash(sqlite3 *db, int64_t id, uint64_t *hash, bool *found)
+{
+    sqlite3_stmt *stmt = NULL;
+    *found = false;
+    int rc = sqlite3_prepare_v2(db, SELECT_ROWS "WHERE id = ?1", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(stmt, 1, id);
+    if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+        *hash = hash_row(stmt);
+        *found = true;
+    }
+    int end = sqlite3_finalize(stmt);
+    return rc == SQLITE_OK ? end : rc;
+}
+
+/* ---- a look: the schema ---- */
+
+/* What may have changed unseen between two verifications. */
+static void compare(struct sqlite_source *s, const struct sqlite_verdicts *old,
+                    const struct sqlite_verdicts *new)
+{
+    for (size_t i = 0; i < new->n; i++) {
+        const struct sqlite_verdict *verdict = &new->items[i];
+        const struct sqlite_verdict *before = sqlite_verdicts_find(old, verdict->resource);
+        if (!before || before->mark != verdict->mark)
+            gap(s, verdict->resource, "the table was altered");
+    }
+    for (size_t i = 0; i < old->n; i++)
+        if (!sqlite_verdicts_find(new, old->items[i].resource))
+            gap(s, old->items[i].resource, "the table is gone");
+}
+
+static void note_blind(struct sqlite_source *s)
+{
+    s->blind = false;
+    for (size_t i = 0; i < s->verdicts->n; i++) {
+        const struct sqlite_verdict *verdict = &s->verdicts->items[i];
+        if (verdict->covered || !verdict->exists)
+            continue;
+        s->blind = true;
+        if (!verdict->ruled && s->verdicts->set_up)
+            log_warn(
+                s->log, "sqlite",
+                "%s: table %.*s has no triggers; it is taken as changed by every commit until you "
+                "run: unstale setup sqlite '%s' -c CONFIG --apply",
+                s->path, STR_ARG(verdict->resource), s->path);
+    }
+    if (s->verdicts->set_up && !s->verdicts->trims)
+        log_warn(s->log, "sqlite",
+                 "%s: nothing keeps the change table short; run: unstale setup sqlite '%s' -c "
+                 "CONFIG --apply",
+                 s->path, s->path);
+}
+
+/* Verifies again when the schema of this snapshot is another one. */
+static int check_schema(struct sqlite_source *s, struct err *err)
+{
+    int64_t version = 0;
+    bool found;
+    int rc = read_integer(s->db, "PRAGMA main.schema_version", &version, &found);
+    if (rc != SQLITE_OK) {
+        err_set(err, "%s", sqlite3_errmsg(s->db));
+        return rc;
+    }
+    if (s->verdicts && s->verdicts->schema_version == version)
+        return SQLITE_OK;
+    struct sqlite_verdicts *verdicts = sqlite_verify(s->db, &s->watch, &rc, err);
+    if (!verdicts)
+        return rc;
+    if (verdicts->set_up) {
+        rc = sqlite_replay_layouts(s->replay, s->db);
+        if (rc != SQLITE_OK) {
+            err_set(err, "%s", sqlite3_errmsg(s->db));
+            sqlite_verdicts_free(verdicts);
+            return rc;
+        }
+    }
+    if (s->verdicts)
+        compare(s, s->verdicts, verdicts);
+    else if (s->cursor.known && s->cursor.schema != verdicts->mark) {
+        gap_all(s, "the schema is another one");
+        s->cursor.schema = verdicts->mark;
+    }
+    sqlite_verdicts_free(s->verdicts);
+    s->verdicts = verdicts;
+    note_blind(s);
+    return SQLITE_OK;
+}
+
+/* ---- a look: our place ---- */
+
+/* Begins anew at the end of the change table, what was before it is a gap. */
+static int begin_anew(struct sqlite_source *s, const char *reason)
+{
+    bool found;
+    int rc = read_row_hash(s->db, s->last, &s->cursor.row, &found);
+    if (rc != SQLITE_OK)
+        return rc;
+    gap_all(s, reason);
+    s->cursor.known = found;
+    s->cursor.id = s->last;
+    memcpy(s->cursor.instance, s->verdicts->instance, sizeof s->cursor.instance);
+    return SQLITE_OK;
+}
+
+static int check_cursor(struct sqlite_source *s)
+{
+    bool found;
+    s->last = 0;
+    int rc =
+        read_integer(s->db, "SELECT max(id) FROM main.\"" SQLITE_CHANGES "\"", &s->last, &found);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (!s->cursor.known)
+        return begin_anew(s, "no place to go on from");
+    if (strcmp(s->cursor.instance, s->verdicts->instance) != 0)
+        return begin_anew(s, "it is another database, or it was set up again");
+    uint64_t row = 0;
+    rc = read_row_hash(s->db, s->cursor.id, &row, &found);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (!found && s->last > s->cursor.id)
+        return begin_anew(s, "more changes than the change table keeps");
+    if (!found || row != s->cursor.row)
+        return begin_anew(s, "the database was set back");
+    return SQLITE_OK;
+}
+
+/* ---- a look ---- */
+
+static void end_snapshot(struct sqlite_source *s)
+{
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Everything up to the last snapshot is known. */
+static void say_standing(struct sqlite_source *s)
+{
+    static const char run[] = "run: unstale setup sqlite";
+    s->cursor.schema = s->verdicts->mark;
+    if (!s->verdicts->set_up) {
+        say(s, false, "%s is not set up for unstale; %s '%s' -c CONFIG --apply", s->path, run,
+            s->path);
+        return;
+    }
+    size_t missing = 0;
+    struct str problem = {0};
+    for (size_t i = 0; i < s->verdicts->n; i++) {
+        const struct sqlite_verdict *verdict = &s->verdicts->items[i];
+        if (verdict->covered || !verdict->ruled)
+            continue;
+        if (missing++ == 0)
+            problem = verdict->problem;
+    }
+    if (missing == 0)
+        say(s, true, "%s is followed", s->path);
+    else if (missing == 1)
+        say(s, false, "%s: %.*s; %s '%s' -c CONFIG --apply", s->path, STR_ARG(problem), run,
+            s->path);
+    else
+        say(s, false, "%s: %.*s (and %zu tables more); %s '%s' -c CONFIG --apply", s->path,
+            STR_ARG(problem), missing - 1, run, s->path);
+}
+
+static bool blind_is_due(const struct sqlite_source *s)
+{
+    return s->blind && s->dirty && uv_now(s->loop) - s->blind_at >= BLIND_MS;
+}
+
+static int start_rows(struct sqlite_source *s)
+{
+    int rc = sqlite3_prepare_v2(s->db, SELECT_ROWS "WHERE id > ?1 AND id <= ?2 ORDER BY id", -1,
+                                &s->rows, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s->rows, 1, s->cursor.id);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(s->rows, 2, s->verdicts->set_up ? s->last : s->cursor.id);
+    return rc;
+}
+
+/* The snapshot was read to its end, or there was nothing in it. */
+static void settle(struct sqlite_source *s)
+{
+    s->busy_since = 0;
+    s->retry_ms = s->poll_ms;
+    if (!s->wal.known || !s->shm.known) {
+        s->wal = identify(s->path, "-wal");
+        s->shm = identify(s->path, "-shm");
+    }
+    /* Blind tables wait for their second. */
+    s->dirty = s->dirty && s->blind && !s->truncate_blind;
+    s->truncate_blind = false;
+    say_standing(s);
+}
+
+static void close_source(struct sqlite_source *s);
+
+static void truncate_blind(struct sqlite_source *s)
+{
+    for (size_t i = 0; i < s->verdicts->n; i++) {
+        const struct sqlite_verdict *verdict = &s->verdicts->items[i];
+        if (!verdict->covered && verdict->exists)
+            sqlite_replay_truncated(s->replay, verdict->resource, 0);
+    }
+    s->blind_at = uv_now(s->loop);
+}
+
+static void commit(struct sqlite_source *s)
+{
+    sqlite3_finalize(s->rows);
+    s->rows = NULL;
+    s->source.sink.commit(s->source.sink.ctx, &s->source);
+}
+
+/* Rows of one loop turn. */
+static void read_slice(struct sqlite_source *s)
+{
+    int rc = SQLITE_DONE;
+    for (unsigned i = 0; s->rows && i < SLICE; i++) {
+        rc = sqlite3_step(s->rows);
+        if (rc != SQLITE_ROW)
+            break;
+        int64_t id = sqlite3_column_int64(s->rows, SQLITE_REPLAY_ID);
+        if (id != s->cursor.id + 1)
+            gap_all(s, "changes were taken out of the change table");
+        sqlite_replay_row(s->replay, s->db, s->rows);
+        s->cursor.id = id;
+        s->cursor.row = hash_row(s->rows);
+    }
+    if (rc == SQLITE_ROW) {
+        wake(s, 0);
+        return;
+    }
+    if (rc != SQLITE_DONE) {
+        char text[ERR_MAX];
+        snprintf(text, sizeof text, "%s", sqlite3_errmsg(s->db));
+        gap_all(s, "reading broke off");
+        commit(s);
+        say(s, false, "%s cannot be read: %s; trying again", s->path, text);
+        leave(s, next_retry(s));
+    } else {
+        sqlite_replay_end(s->replay);
+        if (s->truncate_blind)
+            truncate_blind(s);
+        commit(s);
+        end_snapshot(s);
+        move(s, FOLLOWING);
+        settle(s);
+        wake(s, s->poll_ms);
+    }
+    if (s->stopping)
+        close_source(s);
+}
+
+static void look(struct sqlite_source *s)
+{
+    struct err err = ERR_INIT;
+    int rc = sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = check_schema(s, &err);
+    if (rc == SQLITE_OK && s->verdicts->set_up)
+        rc = check_cursor(s);
+    if (rc == SQLITE_OK && !s->verdicts->set_up && s->cursor.known) {
+        gap_all(s, "it is not set up any more");
+        s->cursor.known = false;
+    }
+    if (rc != SQLITE_OK)
+        goto failed;
+    bool rows = s->verdicts->set_up && s->last > s->cursor.id;
+    s->truncate_blind = blind_is_due(s);
+    if (!rows && !s->truncate_blind) {
+        end_snapshot(s);
+        settle(s);
+        wake(s, s->poll_ms);
+        return;
+    }
+    if (rows)
+        rc = start_rows(s);
+    if (rc != SQLITE_OK)
+        goto failed;
+    if (!s->source.sink.begin(s->source.sink.ctx, &s->source)) {
+        sqlite3_finalize(s->rows);
+        s->rows = NULL;
+        end_snapshot(s);
+        s->dirty = true;
+        move(s, BLOCKED);
+        return;
+    }
+    move(s, READING);
+    read_slice(s);
+    return;
+failed:
+    if (err.text[0] == '\0')
+        err_set(&err, "%s", sqlite3_errmsg(s->db));
+    sqlite3_finalize(s->rows);
+    s->rows = NULL;
+    end_snapshot(s);
+    trouble(s, rc, err.text);
+}
+
+static void poll_file(struct sqlite_source *s)
+{
+    int64_t version = 0;
+    bool found;
+    if (has_moved(s)) {
+        log_info(s->log, "sqlite", "%s was replaced; opening it again", s->path);
+        leave(s, 0);
+        return;
+    }
+    int rc = read_integer(s->db, "PRAGMA main.data_version", &version, &found);
+    if (rc != SQLITE_OK) {
+        trouble(s, rc, sqlite3_errmsg(s->db));
+        return;
+    }
+    bool changed = version != s->data_version;
+    bool waiting = s->dirty && s->blind && !blind_is_due(s) && s->busy_since == 0;
+    s->data_version = version;
+    s->dirty = s->dirty || changed;
+    if (changed || (s->dirty && !waiting))
+        look(s);
+    else
+        wake(s, s->poll_ms);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct sqlite_source *s = timer->data;
+    if (s->state == AWAY)
+        open_db(s);
+    else if (s->state == FOLLOWING)
+        poll_file(s);
+    else if (s->state == READING)
+        read_slice(s);
+}
+
+/* ---- the interface ---- */
+
+#define CURSOR_FORMAT "sqlite1"
+
+static struct cursor parse_cursor(struct str text)
+{
+    struct cursor cursor = {.known = false};
+    char line[160];
+    if (text.n == 0 || text.n >= sizeof line)
+        return cursor;
+    memcpy(line, text.p, text.n);
+    line[text.n] = '\0';
+    int end = 0;
+    int n = sscanf(line, CURSOR_FORMAT " %39s %" SCNd64 " %" SCNx64 " %" SCNx64 "%n",
+                   cursor.instance, &cursor.id, &cursor.row, &cursor.schema, &end);
+    cursor.known = n == 4 && (size_t)end == text.n && cursor.id > 0;
+    return cursor;
+}
+
+static bool sqlite_start(struct source *source, struct str cursor, struct err *err)
+{
+    struct sqlite_source *s = (struct sqlite_source *)source;
+    CHECK(s->state == IDLE);
+    int rc = uv_timer_init(s->loop, &s->timer);
+    if (rc != 0)
+        return err_set(err, "%s", uv_strerror(rc));
+    s->timer.data = s;
+    s->has_timer = true;
+    s->cursor = parse_cursor(cursor);
+    move(s, AWAY);
+    wake(s, 0);
+    return true;
+}
+
+static void sqlite_resume(struct source *source)
+{
+    struct sqlite_source *s = (struct sqlite_source *)source;
+    if (s->state != BLOCKED)
+        return;
+    move(s, FOLLOWING);
+    look(s);
+}
+
+static bool sqlite_cursor(struct source *source, struct buf *out)
+{
+    struct sqlite_source *s = (struct sqlite_source *)source;
+    const struct cursor *cursor = &s->cursor;
+    if (!cursor->known || s->state == READING)
+        return false;
+    return buf_printf(out, CURSOR_FORMAT " %s %" PRId64 " %" PRIx64 " %" PRIx64, cursor->instance,
+                      cursor->id, cursor->row, cursor->schema);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct sqlite_source *s = handle->data;
+    move(s, CLOSED);
+    s->done(s->done_ctx);
+}
+
+static void close_source(struct sqlite_source *s)
+{
+    close_db(s);
+    move(s, CLOSING);
+    if (s->has_timer) {
+        uv_close((uv_handle_t *)&s->timer, on_closed);
+        return;
+    }
+    move(s, CLOSED);
+    s->done(s->done_ctx);
+}
+
+static void sqlite_stop(struct source *source, void (*done)(void *ctx), void *ctx)
+{
+    struct sqlite_source *s = (struct sqlite_source *)source;
+    CHECK(!s->stopping);
+    s->stopping = true;
+    s->done = done;
+    s->done_ctx = ctx;
+    if (s->state != READING)
+        close_source(s);
+}
+
+static void sqlite_free(struct source *source)
+{
+    struct sqlite_source *s = (struct sqlite_source *)source;
+    if (!s)
+        return;
+    CHECK(s->state == IDLE || s->state == CLOSED);
+    sqlite_replay_free(s->replay);
+    sqlite_verdicts_free(s->verdicts);
+    arena_free(&s->arena);
+    free((char *)s->source.name);
+    free(s->path);
+    free(s);
+}
+
+static const struct source_ops ops = {
+    .kind = "sqlite",
+    .start = sqlite_start,
+    .resume = sqlite_resume,
+    .cursor = sqlite_cursor,
+    .stop = sqlite_stop,
+    .free = sqlite_free,
+};
+
+static void on_change(void *ctx, const struct change *change)
+{
+    struct sqlite_source *s = ctx;
+    s->source.sink.change(s->source.sink.ctx, &s->source, change);
+}
+
+static void on_unreadable(void *ctx, struct str table)
+{
+    gap(ctx, table, "its changes cannot be read: the setup is another one");
+}
+
+/* More tables and columns than WATCH_MEMORY holds are a configuration of our own making. */
+static void *take(struct arena *arena, size_t size)
+{
+    void *p = arena_alloc(arena, size);
+    CHECK(p);
+    return p;
+}
+
+static struct str copy(struct arena *arena, struct str text)
+{
+    struct str kept = arena_copy(arena, text);
+    CHECK(kept.p);
+    return kept;
+}
+
+static struct watch copy_watch(struct arena *arena, const struct watch *watch)
+{
+    struct watch kept = *watch;
+    kept.tables = take(arena, (watch->n_tables + 1) * sizeof *kept.tables);
+    for (size_t i = 0; i < watch->n_tables; i++) {
+        const struct watch_table *from = &watch->tables[i];
+        struct watch_table *to = &kept.tables[i];
+        *to = *from;
+        to->table = copy(arena, from->table);
+        to->columns = take(arena, (from->n_columns + 1) * sizeof *to->columns);
+        for (size_t k = 0; k < from->n_columns; k++) {
+            to->columns[k] = from->columns[k];
+            to->columns[k].name = copy(arena, from->columns[k].name);
+        }
+        to->id = take(arena, (from->n_id + 1) * sizeof *to->id);
+        for (size_t k = 0; k < from->n_id; k++)
+            to->id[k] = copy(arena, from->id[k]);
+    }
+    return kept;
+}
+
+struct source *sqlite_new(const struct sqlite_options *options, const struct source_sink *sink)
+{
+    static const char kind[] = "sqlite ";
+    struct sqlite_source *s = mem_new(sizeof *s);
+    size_t length = strlen(options->path);
+    char *name = mem_new(sizeof kind + length);
+    snprintf(name, sizeof kind + length, "%s%s", kind, options->path);
+    s->source = (struct source){.ops = &ops, .sink = *sink, .name = name};
+    s->path = mem_copy(options->path, length);
+    s->poll_ms = options->poll_ms > 0 ? options->poll_ms : 1;
+    s->retry_ms = s->poll_ms < RETRY_MS ? s->poll_ms : RETRY_MS;
+    s->log = options->log;
+    s->loop = options->loop;
+    arena_init(&s->arena, WATCH_MEMORY);
+    s->watch = copy_watch(&s->arena, options->watch);
+    s->replay = sqlite_replay_new(
+        &s->watch,
+        &(struct sqlite_replay_sink){.ctx = s, .change = on_change, .unreadable = on_unreadable});
+    return &s->source;
+}
