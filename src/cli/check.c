@@ -150,7 +150,7 @@ static void add_extras(struct grid *grid, const struct spec_rule *rule, struct b
             buf_printf(text, " as %.*s", STR_ARG(rule->data[i].name.text));
         cell_of(grid, text);
     }
-    if (rule->name.text.n) {
+    if (rule->name.text.n && !str_equal(rule->name.text, rule->resource.text)) {
         cell_of_line(grid, rule->name.at);
         grid_cell(grid, rule->resource.text);
         buf_printf(text, "is called %.*s on the wire", STR_ARG(rule->name.text));
