@@ -42,7 +42,7 @@ static struct feed *feed_of(struct engine *engine, const struct source *source)
     for (size_t i = 0; i < engine->n_feeds; i++)
         if (engine->feeds[i].source == source)
             return &engine->feeds[i];
-    CHECK(!"a source that was not added");
+    CHECK(false && "a source that was not added");
 }
 
 /* ---- rules -> hub ---- */

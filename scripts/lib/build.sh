@@ -15,5 +15,6 @@ build() {
         meson setup --wipe "$dir" "$@" || return
         printf '%s\n' "$options" >"$stamp"
     fi
-    ninja -j "$JOBS" -C "$dir"
+    # All that is wrong at once, not one file a run.
+    ninja -k 0 -j "$JOBS" -C "$dir"
 }
