@@ -72,6 +72,8 @@ static void refuse(struct call *call, unsigned status, const char *sentence)
     buf_text(&body, "}\n");
     if (status == 503 || status == 429)
         buf_printf(&call->headers, "Retry-After: %d\r\n", API_BACKOFF_S);
+    if (status == 401)
+        buf_text(&call->headers, "WWW-Authenticate: Bearer\r\n");
     respond(call, status, buf_slice(&body));
     buf_free(&body);
 }
