@@ -59,13 +59,6 @@ test('one fetch that answers three pushes counts once', () => {
   assert.ok(happenings.every((one) => one.refetches[0]?.state === 'done'))
 })
 
-test('what a push says about rows belongs to that push alone', () => {
-  activity.note([{ resource: 'recordings', action: 'deleted', id: 'r1' }])
-  push(1)
-  push(2)
-  assert.deepEqual(activity.getSnapshot().happenings.map(({ changes }) => changes.length), [0, 1])
-})
-
 test('only the newest pushes are kept', () => {
   for (let id = 1; id <= 100; id++) push(id)
   const { pushes, happenings } = activity.getSnapshot()

@@ -80,21 +80,20 @@ function span(milliseconds: number): string {
 
 /* ---- one push ---- */
 
-const TITLES: Record<Happening['from'], string> = {
-  stale: 'Push',
+const TITLES: Record<Exclude<Happening['from'], 'stale'>, string> = {
   reset: 'Reset: anything may be stale',
   ready: 'Connected: checking what was fetched before',
   attach: 'Attached',
 }
 
 function HappeningItem({ happening }: { happening: Happening }) {
-  const { keys, changes, refetches, from } = happening
+  const { keys, refetches, from } = happening
   const looked = refetches.filter((one) => one.state !== 'later')
   const later = refetches.length - looked.length
   return (
     <li className={`happening happening-${from}`}>
       <div className="happening-head">
-        <strong>{from === 'stale' && changes.length > 0 ? <Changes happening={happening} /> : TITLES[from]}</strong>
+        <strong>{from === 'stale' ? subject(keys) : TITLES[from]}</strong>
         <time dateTime={new Date(happening.at).toISOString()}>{timeOfDay(happening.at)}</time>
       </div>
       {from === 'stale' && (
@@ -124,15 +123,16 @@ function HappeningItem({ happening }: { happening: Happening }) {
   )
 }
 
-function Changes({ happening: { changes } }: { happening: Happening }) {
-  const first = changes[0]
-  if (!first) return null
-  return (
-    <>
-      {first.resource} <em>{first.action.replaceAll('_', ' ')}</em> {first.id}
-      {changes.length > 1 && <span className="muted"> +{changes.length - 1}</span>}
-    </>
-  )
+/** What the keys say about the change: the rows while they are few, else the resources. */
+function subject(keys: readonly Key[]): string {
+  const rows = keys.filter((key) => key[1] === 'detail')
+  if (rows.length > 2) return `${rows.length} rows of ${resources(rows)}`
+  if (rows.length > 0) return rows.map(([resource, , id]) => `${resource} ${id ?? '(many)'}`).join(', ')
+  return resources(keys)
+}
+
+function resources(keys: readonly Key[]): string {
+  return [...new Set(keys.map((key) => String(key[0] ?? 'everything')))].join(', ')
 }
 
 function KeyText({ value }: { value: Key }) {

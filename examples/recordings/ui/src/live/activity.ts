@@ -10,7 +10,7 @@
  */
 
 import type { QueryClient } from '@tanstack/react-query'
-import type { Change, Key } from '@unstale/client'
+import type { Key } from '@unstale/client'
 import type { QueryReport } from '@unstale/query'
 import { later, newestWrite } from './newestWrite.ts'
 
@@ -29,7 +29,6 @@ export interface Happening {
   from: 'stale' | 'reset' | 'ready' | 'attach'
   scopes: readonly string[]
   keys: readonly Key[]
-  changes: readonly Change[]
   refetches: readonly Refetch[]
   /** When the newest change in it was written, and when the last of its refetches was painted. */
   writtenAt: number | null
@@ -51,8 +50,6 @@ export interface Activity {
   clear(): void
   /** For connectQueryClient's onEvent. */
   report(report: QueryReport): void
-  /** What a push said about single rows; belongs to the next `marked` report. */
-  note(changes: readonly Change[]): void
 }
 
 const MOST = 40
@@ -60,7 +57,6 @@ const EMPTY: History = { happenings: [], pushes: 0, fetches: 0 }
 
 export function createActivity(queryClient: QueryClient): Activity {
   let history = EMPTY
-  let noted: Change[] = []
   const listeners = new Set<() => void>()
 
   function set(next: Partial<History>): void {
@@ -106,21 +102,15 @@ export function createActivity(queryClient: QueryClient): Activity {
       return () => listeners.delete(listener)
     },
     clear: () => set(EMPTY),
-    note(changes) {
-      noted = [...noted, ...changes].slice(0, 20)
-    },
     report(report) {
       switch (report.type) {
         case 'marked': {
-          const changes = noted
-          noted = []
           const happening: Happening = {
             id: report.id,
             at: report.at,
             from: report.marks[0]?.from ?? 'stale',
             scopes: [...new Set(report.marks.map((mark) => mark.scope))],
             keys: distinct(report.marks.map((mark) => mark.key)),
-            changes,
             refetches: report.queries.map(({ queryHash, queryKey, active }) => ({
               hash: queryHash,
               key: queryKey,
@@ -141,7 +131,7 @@ export function createActivity(queryClient: QueryClient): Activity {
           break
         case 'settled': {
           const { causes, queryHash, ok, again } = report
-          move(causes, queryHash, again ? 'waiting' : ok ? 'done' : 'failed')
+          move(causes, queryHash, !ok ? 'failed' : again ? 'waiting' : 'done')
           if (answersPush(causes)) set({ fetches: history.fetches + 1 })
           if (ok) {
             const newest = newestWrite(cached(queryHash))
@@ -160,6 +150,8 @@ function afterPaint(then: () => void): void {
   else requestAnimationFrame(() => setTimeout(then))
 }
 
+/** Without doubles, the widest first. */
 function distinct(keys: readonly Key[]): Key[] {
-  return [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()]
+  const distinctKeys = [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()]
+  return distinctKeys.sort((a, b) => a.length - b.length)
 }

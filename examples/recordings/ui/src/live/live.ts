@@ -17,19 +17,17 @@ export interface Live {
 /** `url`: where unstale is; empty for the page's own origin. */
 export function createLive(queryClient: QueryClient, url: string): Live {
   /* One user, one global channel: everybody who opens the page may know everything. */
-  const client = createClient({ url, scopes: ['all'], changes: true })
+  const client = createClient({ url, scopes: ['all'] })
   const activity = createActivity(queryClient)
   return {
     client,
     activity,
     start() {
-      const forgetNotes = client.onStale((event) => activity.note(event.changes ?? []))
       const disconnectQueries = connectQueryClient(queryClient, client, { onEvent: activity.report })
       client.connect()
       return () => {
         client.disconnect()
         disconnectQueries()
-        forgetNotes()
       }
     },
   }
