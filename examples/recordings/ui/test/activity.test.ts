@@ -51,6 +51,14 @@ test('an answer without a newer row says nothing about when it was written', () 
   assert.notEqual(happening?.paintedAt, null)
 })
 
+test('an own write that was on the screen before the refetch is not measured by it', () => {
+  push(1)
+  const written = Date.now()
+  queryClient.setQueryData(LIST, { items: [{ id: 'r1', updated_at: written }], total: 1 })
+  answer([1], written)
+  assert.equal(activity.getSnapshot().happenings[0]?.writtenAt, null)
+})
+
 test('one fetch that answers three pushes counts once', () => {
   for (const id of [1, 2, 3]) push(id)
   answer([1, 2, 3], Date.now())

@@ -19,7 +19,7 @@ export interface Refetch {
   key: Key
   /** `later`: nobody looks at it now, it is fetched when somebody does. */
   state: 'waiting' | 'fetching' | 'done' | 'failed' | 'later'
-  /** The newest write that the cached answer carried when the push came. */
+  /** The newest write that the cached answer carried when the fetch started. An own write may be in it already. */
   before: number | null
 }
 
@@ -80,10 +80,10 @@ export function createActivity(queryClient: QueryClient): Activity {
     return history.happenings.some((one) => one.from === 'stale' && causes.includes(one.id))
   }
 
-  function move(causes: readonly number[], hash: string, state: Refetch['state']): void {
+  function move(causes: readonly number[], hash: string, to: Pick<Refetch, 'state'> & Partial<Refetch>): void {
     changeCaused(causes, hash, (refetch, happening) => ({
       ...happening,
-      refetches: happening.refetches.map((one) => (one === refetch ? { ...one, state } : one)),
+      refetches: happening.refetches.map((one) => (one === refetch ? { ...one, ...to } : one)),
     }))
   }
 
@@ -115,7 +115,7 @@ export function createActivity(queryClient: QueryClient): Activity {
               hash: queryHash,
               key: queryKey,
               state: active ? 'waiting' : 'later',
-              before: newestWrite(cached(queryHash)),
+              before: null,
             })),
             writtenAt: null,
             paintedAt: null,
@@ -127,11 +127,11 @@ export function createActivity(queryClient: QueryClient): Activity {
           break
         }
         case 'refetch':
-          move(report.causes, report.queryHash, 'fetching')
+          move(report.causes, report.queryHash, { state: 'fetching', before: newestWrite(cached(report.queryHash)) })
           break
         case 'settled': {
           const { causes, queryHash, ok, again } = report
-          move(causes, queryHash, !ok ? 'failed' : again ? 'waiting' : 'done')
+          move(causes, queryHash, { state: !ok ? 'failed' : again ? 'waiting' : 'done' })
           if (answersPush(causes)) set({ fetches: history.fetches + 1 })
           if (ok) {
             const newest = newestWrite(cached(queryHash))
