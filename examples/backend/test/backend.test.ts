@@ -11,9 +11,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, beforeEach, test } from 'node:test'
 
-const program =
-  process.env['EXAMPLE_BACKEND'] ??
-  join(import.meta.dirname, '../../../build/examples/backend/recordings-backend')
+const program = process.env['EXAMPLE_BACKEND'] ?? join(import.meta.dirname, '../../../build/examples/backend/recordings-backend')
 
 let folder: string
 let base: string

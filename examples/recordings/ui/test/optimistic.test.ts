@@ -11,7 +11,15 @@ const DETAIL = ['recordings', 'detail', 'r1']
 
 beforeEach(() => {
   queryClient = new QueryClient()
-  queryClient.setQueryData(LIST, { items: [{ id: 'r1', title: 'a' }, { id: 'r2', title: 'b' }], total: 7, page: 1, pageSize: 20 })
+  queryClient.setQueryData(LIST, {
+    items: [
+      { id: 'r1', title: 'a' },
+      { id: 'r2', title: 'b' },
+    ],
+    total: 7,
+    page: 1,
+    pageSize: 20,
+  })
   queryClient.setQueryData(DETAIL, { id: 'r1', title: 'a' })
   queryClient.setQueryData(['projects', 'list'], { items: [{ id: 'r1' }], total: 1 })
 })
@@ -55,8 +63,14 @@ test('rolling back restores what was there before', async () => {
 
 test('preparing cancels a refetch, and lets a first fetch go on', async () => {
   let answer: (row: unknown) => void = () => {}
-  const first = queryClient.fetchQuery({ queryKey: ['recordings', 'detail', 'r5'], queryFn: () => new Promise((resolve) => (answer = resolve)) })
-  const again = queryClient.fetchQuery({ queryKey: DETAIL, queryFn: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)) })
+  const first = queryClient.fetchQuery({
+    queryKey: ['recordings', 'detail', 'r5'],
+    queryFn: () => new Promise((resolve) => (answer = resolve)),
+  })
+  const again = queryClient.fetchQuery({
+    queryKey: DETAIL,
+    queryFn: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)),
+  })
   again.catch(() => {})
   await prepareOptimistic(queryClient, ALL)
   assert.equal(queryClient.getQueryState(DETAIL)?.fetchStatus, 'idle')

@@ -119,7 +119,14 @@ function Navigation({ path, panel, onPanel }: { path: string; panel: boolean; on
         })}
       </ul>
       <div className="navigation-foot">
-        <button type="button" className="panel-switch" aria-pressed={panel} aria-label="What just happened" title="What just happened" onClick={onPanel}>
+        <button
+          type="button"
+          className="panel-switch"
+          aria-pressed={panel}
+          aria-label="What just happened"
+          title="What just happened"
+          onClick={onPanel}
+        >
           <Icon name="pulse" />
           <LiveSign />
         </button>

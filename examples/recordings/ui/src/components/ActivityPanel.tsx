@@ -116,7 +116,11 @@ function HappeningItem({ happening }: { happening: Happening }) {
       <p className="happening-foot">
         <Latency happening={happening} />
         <span className="muted">
-          {later > 0 ? `${later} off screen, fetched when opened` : looked.length === 0 ? 'nothing here shows it: no refetch' : ''}
+          {later > 0
+            ? `${later} off screen, fetched when opened`
+            : looked.length === 0
+              ? 'nothing here shows it: no refetch'
+              : ''}
         </span>
       </p>
     </li>
@@ -168,7 +172,10 @@ function Latency({ happening }: { happening: Happening }) {
       </span>
     )
   return (
-    <span className="latency latency-part" title="From the arrival of the message to the frame after its last refetch. No refetched row carries a newer time of writing (a deleted row carries none).">
+    <span
+      className="latency latency-part"
+      title="From the arrival of the message to the frame after its last refetch. No refetched row carries a newer time of writing (a deleted row carries none)."
+    >
       <b>{span(paintedAt - at)}</b> pushed → on screen
     </span>
   )
@@ -188,12 +195,20 @@ function TryIt({ database, open }: { database: string | null; open: boolean }) {
   }, [copied])
 
   return (
-    <details className="try-it" open={wanted ?? open} onToggle={(event) => event.currentTarget.open !== (wanted ?? open) && setWanted(event.currentTarget.open)}>
+    <details
+      className="try-it"
+      open={wanted ?? open}
+      onToggle={(event) => event.currentTarget.open !== (wanted ?? open) && setWanted(event.currentTarget.open)}
+    >
       <summary>Change a row from a shell</summary>
       <p>The page has no part in it, and neither has its backend. Keep this in sight and run:</p>
       <div className="command">
         <code>{command}</code>
-        <IconButton icon="copy" label="Copy the command" onClick={() => void navigator.clipboard?.writeText(command).then(() => setCopied(true))} />
+        <IconButton
+          icon="copy"
+          label="Copy the command"
+          onClick={() => void navigator.clipboard?.writeText(command).then(() => setCopied(true))}
+        />
       </div>
       <p role="status" className="muted">
         {copied ? 'Copied.' : ''}

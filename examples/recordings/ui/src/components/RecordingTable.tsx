@@ -6,7 +6,17 @@ import type { Recording } from '../types.ts'
 import { IconButton, StatusChip, TextDialog, useFlash } from './bits.tsx'
 import { Waveform } from './Waveform.tsx'
 
-export function RecordingTable({ rows, stale, caption, oneProject = false }: { rows: readonly Recording[]; stale: boolean; caption: string; oneProject?: boolean }) {
+export function RecordingTable({
+  rows,
+  stale,
+  caption,
+  oneProject = false,
+}: {
+  rows: readonly Recording[]
+  stale: boolean
+  caption: string
+  oneProject?: boolean
+}) {
   const [renaming, setRenaming] = useState<Recording | null>(null)
   const update = useUpdateRecording()
   const remove = useDeleteRecording()
@@ -71,7 +81,11 @@ function RecordingRow({ row, onRename, onDelete }: { row: Recording; onRename: (
         </span>
       </th>
       <td className="wider of-project">
-        {row.project_id && row.project_name ? <Link href={`/projects/${encodeURIComponent(row.project_id)}`}>{row.project_name}</Link> : <span className="muted">–</span>}
+        {row.project_id && row.project_name ? (
+          <Link href={`/projects/${encodeURIComponent(row.project_id)}`}>{row.project_name}</Link>
+        ) : (
+          <span className="muted">–</span>
+        )}
       </td>
       <td>
         <StatusChip status={row.status} />

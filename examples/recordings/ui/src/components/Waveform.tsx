@@ -8,7 +8,15 @@ export function Waveform({ id, bars = 14, className = '' }: { id: string; bars?:
   return (
     <svg className={`waveform ${className}`} viewBox={`0 0 ${width} 24`} preserveAspectRatio="none" aria-hidden="true">
       {heights.map((height, index) => (
-        <rect key={index} x={index * 4} y={12 - height / 2} width="2" height={height} rx="1" style={{ '--bar': index } as CSSProperties} />
+        <rect
+          key={index}
+          x={index * 4}
+          y={12 - height / 2}
+          width="2"
+          height={height}
+          rx="1"
+          style={{ '--bar': index } as CSSProperties}
+        />
       ))}
     </svg>
   )

@@ -23,7 +23,12 @@ export function PageHead({ title, lead, children }: { title: ReactNode; lead?: R
   )
 }
 
-export function IconButton({ icon, label, className = '', ...rest }: { icon: IconName; label: string } & ButtonHTMLAttributes<HTMLButtonElement>) {
+export function IconButton({
+  icon,
+  label,
+  className = '',
+  ...rest
+}: { icon: IconName; label: string } & ButtonHTMLAttributes<HTMLButtonElement>) {
   return (
     <button type="button" className={`icon-button ${className}`} aria-label={label} title={label} {...rest}>
       <Icon name={icon} />
@@ -53,7 +58,19 @@ export function FilterText({ label, value, onChange }: { label: string; value: s
   )
 }
 
-export function Pagination({ page, pageSize, total, onPage, of }: { page: number; pageSize: number; total: number; onPage: (page: number) => void; of: string }) {
+export function Pagination({
+  page,
+  pageSize,
+  total,
+  onPage,
+  of,
+}: {
+  page: number
+  pageSize: number
+  total: number
+  onPage: (page: number) => void
+  of: string
+}) {
   const pages = Math.max(1, Math.ceil(total / pageSize))
   if (total === 0) return null
   return (
@@ -104,7 +121,21 @@ export function Problem({ error, onRetry }: { error: Error; onRetry: () => void 
 }
 
 /** A modal question. Closing it in any way calls `onClose`. */
-export function Dialog({ title, onClose, onSubmit, submit, danger = false, children }: { title: string; onClose: () => void; onSubmit: () => void; submit: string; danger?: boolean; children: ReactNode }) {
+export function Dialog({
+  title,
+  onClose,
+  onSubmit,
+  submit,
+  danger = false,
+  children,
+}: {
+  title: string
+  onClose: () => void
+  onSubmit: () => void
+  submit: string
+  danger?: boolean
+  children: ReactNode
+}) {
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
 
@@ -121,7 +152,12 @@ export function Dialog({ title, onClose, onSubmit, submit, danger = false, child
   }
 
   return (
-    <dialog ref={dialog} aria-labelledby={heading} onClose={onClose} onClick={(event) => event.target === dialog.current && onClose()}>
+    <dialog
+      ref={dialog}
+      aria-labelledby={heading}
+      onClose={onClose}
+      onClick={(event) => event.target === dialog.current && onClose()}
+    >
       <form onSubmit={finish}>
         <h2 id={heading}>{title}</h2>
         {children}
@@ -139,13 +175,36 @@ export function Dialog({ title, onClose, onSubmit, submit, danger = false, child
 }
 
 /** Asks for one text, for instance a new name. */
-export function TextDialog({ title, label, initial = '', submit, onClose, onText }: { title: string; label: string; initial?: string; submit: string; onClose: () => void; onText: (text: string) => void }) {
+export function TextDialog({
+  title,
+  label,
+  initial = '',
+  submit,
+  onClose,
+  onText,
+}: {
+  title: string
+  label: string
+  initial?: string
+  submit: string
+  onClose: () => void
+  onText: (text: string) => void
+}) {
   const [text, setText] = useState(initial)
   return (
     <Dialog title={title} submit={submit} onClose={onClose} onSubmit={() => text.trim() !== initial && onText(text.trim())}>
       <label className="field">
         {label}
-        <input value={text} onChange={(event) => setText(event.target.value)} onFocus={(event) => event.target.select()} pattern=".*\S.*" title="Not only spaces" maxLength={200} required autoFocus />
+        <input
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          onFocus={(event) => event.target.select()}
+          pattern=".*\S.*"
+          title="Not only spaces"
+          maxLength={200}
+          required
+          autoFocus
+        />
       </label>
     </Dialog>
   )

@@ -28,7 +28,11 @@ export function isGone(error: unknown): boolean {
 
 type Query = Record<string, string | number | undefined>
 
-async function call<T>(method: string, path: string, options: { query?: Query; body?: unknown; signal?: AbortSignal } = {}): Promise<T> {
+async function call<T>(
+  method: string,
+  path: string,
+  options: { query?: Query; body?: unknown; signal?: AbortSignal } = {},
+): Promise<T> {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(options.query ?? {})) {
     if (value !== undefined && value !== '') query.set(name, String(value))
@@ -58,7 +62,8 @@ function resource<Row, Filters extends object>(name: string) {
   const path = `/api/${name}`
   const one = (id: string) => `${path}/${encodeURIComponent(id)}`
   return {
-    list: (filters: Filters, signal?: AbortSignal) => call<Page<Row>>('GET', path, { query: filters as Query, ...(signal && { signal }) }),
+    list: (filters: Filters, signal?: AbortSignal) =>
+      call<Page<Row>>('GET', path, { query: filters as Query, ...(signal && { signal }) }),
     get: (id: string, signal?: AbortSignal) => call<Row>('GET', one(id), signal && { signal }),
     create: (fields: Partial<Row>) => call<Row>('POST', path, { body: fields }),
     update: (id: string, fields: Partial<Row>) => call<Row>('PATCH', one(id), { body: fields }),
@@ -77,7 +82,8 @@ export const api = {
   search: {
     /** Answers, and remembers the search in the history. */
     run: (q: string) => call<{ q: string; total: number }>('GET', '/api/search', { query: { q } }),
-    history: (signal?: AbortSignal) => call<Page<Search>>('GET', '/api/search/history', { query: { pageSize: 50 }, ...(signal && { signal }) }),
+    history: (signal?: AbortSignal) =>
+      call<Page<Search>>('GET', '/api/search/history', { query: { pageSize: 50 }, ...(signal && { signal }) }),
     forget: (id: string) => call<void>('DELETE', `/api/search/history/${encodeURIComponent(id)}`),
   },
 }

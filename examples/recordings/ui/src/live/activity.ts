@@ -68,7 +68,11 @@ export function createActivity(queryClient: QueryClient): Activity {
     return queryClient.getQueryCache().get(hash)?.state.data
   }
 
-  function changeCaused(causes: readonly number[], hash: string, change: (refetch: Refetch, happening: Happening) => Happening): void {
+  function changeCaused(
+    causes: readonly number[],
+    hash: string,
+    change: (refetch: Refetch, happening: Happening) => Happening,
+  ): void {
     const happenings = history.happenings.map((happening) => {
       const refetch = causes.includes(happening.id) && happening.refetches.find((one) => one.hash === hash)
       return refetch ? change(refetch, happening) : happening

@@ -1,7 +1,22 @@
 import { useState } from 'react'
-import { Empty, FilterText, IconButton, PageHead, Pagination, Problem, Skeleton, TextDialog, useFlash } from '../../components/bits.tsx'
+import {
+  Empty,
+  FilterText,
+  IconButton,
+  PageHead,
+  Pagination,
+  Problem,
+  Skeleton,
+  TextDialog,
+  useFlash,
+} from '../../components/bits.tsx'
 import { Icon } from '../../components/Icon.tsx'
-import { useConversations, useCreateConversation, useDeleteConversation, useUpdateConversation } from '../../hooks/useConversations.ts'
+import {
+  useConversations,
+  useCreateConversation,
+  useDeleteConversation,
+  useUpdateConversation,
+} from '../../hooks/useConversations.ts'
 import { isDraft } from '../../hooks/useRecordings.ts'
 import { ago, plural } from '../../lib/format.ts'
 import { Link, usePageTitle } from '../../lib/router.tsx'
@@ -54,9 +69,24 @@ export function ChatsPage() {
         </ul>
       )}
       {data && <Pagination page={page} pageSize={PAGE_SIZE} total={found.length} of="chat" onPage={setPage} />}
-      {creating && <TextDialog title="New chat" label="What do you want to know?" submit="Create" onClose={() => setCreating(false)} onText={(title) => create.mutate(title)} />}
+      {creating && (
+        <TextDialog
+          title="New chat"
+          label="What do you want to know?"
+          submit="Create"
+          onClose={() => setCreating(false)}
+          onText={(title) => create.mutate(title)}
+        />
+      )}
       {renaming && (
-        <TextDialog title="Rename chat" label="Title" initial={renaming.title} submit="Rename" onClose={() => setRenaming(null)} onText={(title) => update.mutate({ id: renaming.id, title })} />
+        <TextDialog
+          title="Rename chat"
+          label="Title"
+          initial={renaming.title}
+          submit="Rename"
+          onClose={() => setRenaming(null)}
+          onText={(title) => update.mutate({ id: renaming.id, title })}
+        />
       )}
     </>
   )

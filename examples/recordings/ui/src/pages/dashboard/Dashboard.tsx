@@ -71,7 +71,9 @@ function StatusBar({ stats }: { stats: DashboardStats }) {
   return (
     <>
       <div className="status-bar" aria-hidden="true">
-        {parts.map(({ status, count }) => count > 0 && <span key={status} className={`bar-${status}`} style={{ flexGrow: count }} />)}
+        {parts.map(
+          ({ status, count }) => count > 0 && <span key={status} className={`bar-${status}`} style={{ flexGrow: count }} />,
+        )}
       </div>
       <ul className="legend">
         {parts.map(({ status, count }) => (

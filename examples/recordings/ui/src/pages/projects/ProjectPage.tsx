@@ -22,7 +22,13 @@ export function ProjectPage({ id }: { id: string }) {
           <Icon name="left" /> Projects
         </Link>
       </nav>
-      {data ? <Details project={data} /> : error ? <Problem error={error} onRetry={() => void refetch()} /> : <Skeleton rows={4} />}
+      {data ? (
+        <Details project={data} />
+      ) : error ? (
+        <Problem error={error} onRetry={() => void refetch()} />
+      ) : (
+        <Skeleton rows={4} />
+      )}
     </>
   )
 }
@@ -48,11 +54,31 @@ function Details({ project }: { project: Project }) {
       ) : recordings.data.items.length === 0 ? (
         <Empty icon="recordings" title="No recordings yet" />
       ) : (
-        <RecordingTable rows={recordings.data.items} stale={recordings.isPlaceholderData} caption={`Recordings of ${project.name}`} oneProject />
+        <RecordingTable
+          rows={recordings.data.items}
+          stale={recordings.isPlaceholderData}
+          caption={`Recordings of ${project.name}`}
+          oneProject
+        />
       )}
-      {recordings.data && <Pagination page={page} pageSize={recordings.data.pageSize} total={recordings.data.total} of="recording" onPage={setPage} />}
+      {recordings.data && (
+        <Pagination
+          page={page}
+          pageSize={recordings.data.pageSize}
+          total={recordings.data.total}
+          of="recording"
+          onPage={setPage}
+        />
+      )}
       {renaming && (
-        <TextDialog title="Rename project" label="Name" initial={project.name} submit="Rename" onClose={() => setRenaming(false)} onText={(name) => update.mutate({ id: project.id, fields: { name } })} />
+        <TextDialog
+          title="Rename project"
+          label="Name"
+          initial={project.name}
+          submit="Rename"
+          onClose={() => setRenaming(false)}
+          onText={(name) => update.mutate({ id: project.id, fields: { name } })}
+        />
       )}
     </>
   )

@@ -1,5 +1,16 @@
 import { useState } from 'react'
-import { Dialog, Empty, FilterText, IconButton, PageHead, Pagination, Problem, Skeleton, TextDialog, useFlash } from '../../components/bits.tsx'
+import {
+  Dialog,
+  Empty,
+  FilterText,
+  IconButton,
+  PageHead,
+  Pagination,
+  Problem,
+  Skeleton,
+  TextDialog,
+  useFlash,
+} from '../../components/bits.tsx'
 import { Icon } from '../../components/Icon.tsx'
 import { useCreateProject, useDeleteProject, useProjects, useUpdateProject } from '../../hooks/useProjects.ts'
 import { hours, plural } from '../../lib/format.ts'
@@ -24,7 +35,11 @@ export function ProjectsPage() {
         </button>
       </PageHead>
       <div className="filters" role="search" aria-label="Filter projects">
-        <FilterText label="Filter by name or description" value={filters.q ?? ''} onChange={(q) => setFilters({ page: 1, pageSize: 12, ...(q && { q }) })} />
+        <FilterText
+          label="Filter by name or description"
+          value={filters.q ?? ''}
+          onChange={(q) => setFilters({ page: 1, pageSize: 12, ...(q && { q }) })}
+        />
       </div>
       {error ? (
         <Problem error={error} onRetry={() => void refetch()} />
@@ -35,11 +50,24 @@ export function ProjectsPage() {
       ) : (
         <ul className="cards" aria-busy={isPlaceholderData}>
           {data.items.map((project) => (
-            <ProjectCard key={project.id} project={project} onRename={() => setRenaming(project)} onDelete={() => setDeleting(project)} />
+            <ProjectCard
+              key={project.id}
+              project={project}
+              onRename={() => setRenaming(project)}
+              onDelete={() => setDeleting(project)}
+            />
           ))}
         </ul>
       )}
-      {data && <Pagination page={filters.page ?? 1} pageSize={data.pageSize} total={data.total} of="project" onPage={(page) => setFilters({ ...filters, page })} />}
+      {data && (
+        <Pagination
+          page={filters.page ?? 1}
+          pageSize={data.pageSize}
+          total={data.total}
+          of="project"
+          onPage={(page) => setFilters({ ...filters, page })}
+        />
+      )}
       {creating && <CreateDialog onClose={() => setCreating(false)} />}
       {renaming && (
         <TextDialog
@@ -52,7 +80,13 @@ export function ProjectsPage() {
         />
       )}
       {deleting && (
-        <Dialog title="Delete project?" submit="Delete" danger onClose={() => setDeleting(null)} onSubmit={() => remove.mutate(deleting.id)}>
+        <Dialog
+          title="Delete project?"
+          submit="Delete"
+          danger
+          onClose={() => setDeleting(null)}
+          onSubmit={() => remove.mutate(deleting.id)}
+        >
           <p>
             <strong>{deleting.name}</strong> goes away. Its {plural(deleting.recordings, 'recording')} stay, without a project.
           </p>
@@ -90,10 +124,23 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
   const [description, setDescription] = useState('')
   const create = useCreateProject()
   return (
-    <Dialog title="New project" submit="Create" onClose={onClose} onSubmit={() => create.mutate({ name: name.trim(), description: description.trim() })}>
+    <Dialog
+      title="New project"
+      submit="Create"
+      onClose={onClose}
+      onSubmit={() => create.mutate({ name: name.trim(), description: description.trim() })}
+    >
       <label className="field">
         Name
-        <input value={name} onChange={(event) => setName(event.target.value)} pattern=".*\S.*" title="Not only spaces" maxLength={120} required autoFocus />
+        <input
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          pattern=".*\S.*"
+          title="Not only spaces"
+          maxLength={120}
+          required
+          autoFocus
+        />
       </label>
       <label className="field">
         Description

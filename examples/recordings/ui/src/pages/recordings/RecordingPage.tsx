@@ -73,7 +73,11 @@ function Details({ row }: { row: Recording }) {
               <label htmlFor="recording-status">Status</label>
             </dt>
             <dd>
-              <select id="recording-status" value={row.status} onChange={(event) => change({ status: event.target.value as Status })}>
+              <select
+                id="recording-status"
+                value={row.status}
+                onChange={(event) => change({ status: event.target.value as Status })}
+              >
                 {STATUSES.map((status) => (
                   <option key={status}>{status}</option>
                 ))}
@@ -83,7 +87,11 @@ function Details({ row }: { row: Recording }) {
               <label htmlFor="recording-project">Project</label>
             </dt>
             <dd>
-              <select id="recording-project" value={row.project_id ?? ''} onChange={(event) => change({ project_id: event.target.value || null })}>
+              <select
+                id="recording-project"
+                value={row.project_id ?? ''}
+                onChange={(event) => change({ project_id: event.target.value || null })}
+              >
                 <option value="">None</option>
                 {projects.data?.items.map((project) => (
                   <option key={project.id} value={project.id}>
@@ -120,7 +128,16 @@ function Details({ row }: { row: Recording }) {
           )}
         </section>
       </div>
-      {renaming && <TextDialog title="Rename recording" label="Title" initial={row.title} submit="Rename" onClose={() => setRenaming(false)} onText={(title) => change({ title })} />}
+      {renaming && (
+        <TextDialog
+          title="Rename recording"
+          label="Title"
+          initial={row.title}
+          submit="Rename"
+          onClose={() => setRenaming(false)}
+          onText={(title) => change({ title })}
+        />
+      )}
     </>
   )
 }

@@ -43,7 +43,15 @@ export function RecordingsPage() {
       ) : (
         <RecordingTable rows={data.items} stale={isPlaceholderData} caption="Recordings" />
       )}
-      {data && <Pagination page={page} pageSize={data.pageSize} total={data.total} of="recording" onPage={(next) => setFilters({ ...filters, page: next })} />}
+      {data && (
+        <Pagination
+          page={page}
+          pageSize={data.pageSize}
+          total={data.total}
+          of="recording"
+          onPage={(next) => setFilters({ ...filters, page: next })}
+        />
+      )}
       {creating && <CreateDialog project={filters.project} onClose={() => setCreating(false)} />}
     </>
   )
@@ -99,10 +107,23 @@ function CreateDialog({ project, onClose }: { project: string | undefined; onClo
   const create = useCreateRecording()
 
   return (
-    <Dialog title="New recording" submit="Create" onClose={onClose} onSubmit={() => create.mutate({ title: title.trim(), project_id: projectId || null })}>
+    <Dialog
+      title="New recording"
+      submit="Create"
+      onClose={onClose}
+      onSubmit={() => create.mutate({ title: title.trim(), project_id: projectId || null })}
+    >
       <label className="field">
         Title
-        <input value={title} onChange={(event) => setTitle(event.target.value)} pattern=".*\S.*" title="Not only spaces" maxLength={200} required autoFocus />
+        <input
+          value={title}
+          onChange={(event) => setTitle(event.target.value)}
+          pattern=".*\S.*"
+          title="Not only spaces"
+          maxLength={200}
+          required
+          autoFocus
+        />
       </label>
       <label className="field">
         Project

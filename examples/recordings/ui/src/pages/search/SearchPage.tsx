@@ -37,7 +37,13 @@ export function SearchPage() {
         <label className="field-search">
           <span className="sr-only">Search for</span>
           <Icon name="search" />
-          <input type="search" placeholder="Tides, gearbox, a name…" value={text} maxLength={200} onChange={(event) => setText(event.target.value)} />
+          <input
+            type="search"
+            placeholder="Tides, gearbox, a name…"
+            value={text}
+            maxLength={200}
+            onChange={(event) => setText(event.target.value)}
+          />
         </label>
         <button type="submit" className="button button-primary">
           Search
@@ -57,7 +63,8 @@ function Results({ q }: { q: string }) {
   const chats = useConversations()
   const error = recordings.error ?? projects.error ?? chats.error
 
-  if (error) return <Problem error={error} onRetry={() => void Promise.all([recordings.refetch(), projects.refetch(), chats.refetch()])} />
+  if (error)
+    return <Problem error={error} onRetry={() => void Promise.all([recordings.refetch(), projects.refetch(), chats.refetch()])} />
   if (!recordings.data || !projects.data || !chats.data) return <Skeleton />
 
   const found = chats.data.items.filter((chat) => matches(chat, q))
