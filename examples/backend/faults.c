@@ -6,7 +6,7 @@
 
 struct faults {
     pthread_mutex_t lock;
-    pthread_cond_t released_cond;
+    pthread_cond_t woken;
     bool released;
     int delay_ms;
     int fail_writes;
@@ -22,7 +22,7 @@ static bool init_sync(struct faults *faults)
         return false;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    ok = pthread_cond_init(&faults->released_cond, &attributes) == 0;
+    ok = pthread_cond_init(&faults->woken, &attributes) == 0;
     pthread_condattr_destroy(&attributes);
     if (!ok)
         pthread_mutex_destroy(&faults->lock);
@@ -45,7 +45,7 @@ void faults_free(struct faults *faults)
 {
     if (faults == NULL)
         return;
-    pthread_cond_destroy(&faults->released_cond);
+    pthread_cond_destroy(&faults->woken);
     pthread_mutex_destroy(&faults->lock);
     free(faults);
 }
@@ -76,6 +76,7 @@ bool faults_set(struct faults *faults, json_t *body, struct problem *problem)
     if (ok) {
         faults->delay_ms = delay_ms;
         faults->fail_writes = fail_writes;
+        pthread_cond_broadcast(&faults->woken);
     }
     pthread_mutex_unlock(&faults->lock);
     return ok;
@@ -104,21 +105,36 @@ bool faults_fail_write(struct faults *faults)
     return fail;
 }
 
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* When an answer that began to wait at `start` may go, by the present setting. */
+static struct timespec end_of_delay(const struct faults *faults, const struct timespec *start)
+{
+    long nanoseconds = start->tv_nsec + (long)(faults->delay_ms % 1000) * 1000000L;
+
+    return (struct timespec){.tv_sec = start->tv_sec + faults->delay_ms / 1000 +
+                                       nanoseconds / 1000000000L,
+                             .tv_nsec = nanoseconds % 1000000000L};
+}
+
 void faults_wait(struct faults *faults)
 {
-    struct timespec until;
-    long nanoseconds;
+    struct timespec start, now, end;
 
+    clock_gettime(CLOCK_MONOTONIC, &start);
     pthread_mutex_lock(&faults->lock);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    nanoseconds = until.tv_nsec + (long)(faults->delay_ms % 1000) * 1000000L;
-    until.tv_sec += faults->delay_ms / 1000 + nanoseconds / 1000000000L;
-    until.tv_nsec = nanoseconds % 1000000000L;
     faults->held++;
-    if (faults->delay_ms > 0)
-        while (!faults->released &&
-               pthread_cond_timedwait(&faults->released_cond, &faults->lock, &until) == 0)
-            continue;
+    now = start;
+    while (!faults->released) {
+        end = end_of_delay(faults, &start);
+        if (!is_before(&now, &end))
+            break;
+        pthread_cond_timedwait(&faults->woken, &faults->lock, &end);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
     faults->held--;
     pthread_mutex_unlock(&faults->lock);
 }
@@ -127,6 +143,6 @@ void faults_release(struct faults *faults)
 {
     pthread_mutex_lock(&faults->lock);
     faults->released = true;
-    pthread_cond_broadcast(&faults->released_cond);
+    pthread_cond_broadcast(&faults->woken);
     pthread_mutex_unlock(&faults->lock);
 }

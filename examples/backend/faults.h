@@ -18,7 +18,8 @@ struct faults;
 
 struct faults *faults_new(int delay_ms);
 void faults_free(struct faults *faults);
-/* {"delayMs": 300, "failWrites": 1}, either or both. */
+/* {"delayMs": 300, "failWrites": 1}, either or both. Another delay holds for the
+ * answers that wait now, too: counted from when each began to wait. */
 bool faults_set(struct faults *faults, json_t *body, struct problem *problem);
 /* The settings as faults_set takes them, and `held`: how many answers wait now.
  * The caller's. */

@@ -207,10 +207,10 @@ test('requests are counted with their query until the counts are cleared', async
   })
 })
 
-test('the delay lies between the reading and the answer', async () => {
+test('the delay lies between the reading and the answer, and can be ended', async () => {
   const path = '/api/projects/p03'
   const before = (await call('GET', path)).body.name
-  await call('PATCH', '/api/_faults', { delayMs: 400 })
+  await call('PATCH', '/api/_faults', { delayMs: 20_000 })
   const slow = call('GET', path)
   await held()
   await call('PATCH', '/api/_faults', { delayMs: 0 })
