@@ -6,6 +6,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,7 +16,7 @@
 enum {
     REQUESTS_PER_TURN =
         64, /* of one connection, so that a pipeline does not keep the others waiting */
-    SPARE_MAX = 64,
+    SPARE_MAX = 32,
     LINGER_MS = 2000,
     LINGER_BYTES = 256 * 1024,
     OVER_LIMIT_MAX = 64, /* of the refused ones that linger; beyond that they are just closed */
@@ -161,6 +162,8 @@ static void announce(struct conn *conn)
         return;
     conn->announced = true;
     conn->host->stats.closed[conn->reason]++;
+    log_debug(conn->host->log, "server", "connection %" PRIx64 " ends: %s", conn_id(conn),
+              close_reason_sentence(conn->reason));
     if (conn->known)
         conn->host->ops->closed(conn->host->ctx, conn, conn->reason);
 }

@@ -37,7 +37,6 @@ static bool parse(const char *address, struct sockaddr_storage *out, struct err 
         return err_set(err, "is no IPv4 or IPv6 address");
     memcpy(host, text.p, text.n);
     host[text.n] = '\0';
-    *out = (struct sockaddr_storage){0};
     if (six) {
         struct sockaddr_in6 *to = (struct sockaddr_in6 *)out;
         to->sin6_family = AF_INET6;
@@ -75,7 +74,7 @@ void listener_set_stalled(int fd, uint64_t stalled_ms)
 int listener_open(const char *address, bool reuse_port, uint64_t stalled_ms,
                   char text[LISTENER_ADDRESS_MAX], struct err *err)
 {
-    struct sockaddr_storage where;
+    struct sockaddr_storage where = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof where;
     int fd = -1;
     if (!parse(address, &where, err))

@@ -31,6 +31,7 @@ struct server {
     int epoll;
     int listener; /* -1 when closed */
     bool stopping;
+    bool closing;     /* the handles are being closed, or are closed */
     unsigned handles; /* not yet closed */
     uint64_t logged_ms;
     void (*done)(void *ctx);
@@ -119,6 +120,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void close_handles(struct server *server)
 {
+    server->closing = true;
     server->handles = 4;
     uv_close((uv_handle_t *)&server->poll, on_handle_closed);
     uv_close((uv_handle_t *)&server->accept_again, on_handle_closed);
@@ -132,7 +134,7 @@ static void pass(struct server *server)
     conn_host_work(&server->host);
     if (!server->stopping)
         server->host.ops->turn(server->host.ctx);
-    else if (server->handles == 0 && conn_host_open(&server->host) == 0)
+    else if (!server->closing && conn_host_open(&server->host) == 0)
         close_handles(server);
 }
 
@@ -239,7 +241,8 @@ void server_set_limits(struct server *server, const struct server_limits *limits
 
 void server_wake(struct server *server)
 {
-    uv_idle_start(&server->host.wake, on_wake);
+    if (!server->closing)
+        uv_idle_start(&server->host.wake, on_wake);
 }
 
 const struct server_stats *server_stats(const struct server *server)

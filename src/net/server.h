@@ -13,11 +13,13 @@
  *     for every connection for which `request` was ever called, and never inside conn_send.
  *  2. conn_close may be called at any time, also inside a callback; the memory stays valid
  *     until `closed`, which comes in the same or the next turn of the loop.
+ *     With `when_out` it comes when the last byte is out, or when waiting for that has failed.
  *  3. Ids are never used twice: conn_find of a gone one is NULL, and "gone" is a normal answer.
  *
  * A connection is in one of two modes:
  *  - HTTP: requests are handed over whole, one at a time; the next one is not looked at before
- *    conn_respond for this one was called (now or later).
+ *    conn_respond for this one was called (now or later). Every request must be answered (or made
+ *    a stream, or closed): a peer that shut its side cannot be told from one that is gone.
  *  - stream, after conn_stream: what comes in goes to `bytes` (SSE servers ignore it), what goes
  *    out is conn_send.
  *
@@ -40,7 +42,9 @@
 struct server;
 struct conn;
 
+/* All are called on the loop's thread; none may be NULL. */
 struct server_ops {
+    /* The request lives until this returns or the response is given, whichever is later. */
     void (*request)(void *ctx, struct conn *conn, const struct http_request *request);
     void (*bytes)(void *ctx, struct conn *conn, struct str bytes);
     void (*writable)(void *ctx, struct conn *conn);
@@ -71,7 +75,8 @@ struct server_options {
 struct server *server_new(const struct server_options *options, struct err *err);
 /* "127.0.0.1:41234", with the actual port; lives as long as the server. */
 const char *server_address(const struct server *server);
-/* No new connections from here on (the listener closes); open ones live on. */
+/* No new connections from here on (the listener closes); open ones live on, but responses say
+ * "Connection: close", so that keep-alive peers go elsewhere. */
 void server_pause(struct server *server);
 /* Closes everything (`closed` is called for each), then calls `done` once. server_free after that.
  */

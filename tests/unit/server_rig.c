@@ -12,6 +12,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+uint16_t rig_port(const struct server *server)
+{
+    return htons((uint16_t)strtoul(strrchr(server_address(server), ':') + 1, NULL, 10));
+}
+
 uint64_t rig_ms(void)
 {
     return uv_hrtime() / 1000000;
@@ -164,8 +169,7 @@ struct client *rig_connect(struct rig *rig)
     while (client->fd >= 0)
         client++;
     assert_true(client < rig->clients + RIG_CLIENTS);
-    const char *port = strrchr(server_address(rig->server), ':') + 1;
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = rig_port(rig->server)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     client->reading = true;

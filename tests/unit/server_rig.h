@@ -50,6 +50,8 @@ void rig_leave(struct client *client, bool reset);
 void rig_answer(struct rig *rig, const char *body);
 /* Turns the loop once and reads the clients; waits a little when there is nothing to do. */
 void rig_step(struct rig *rig);
+/* In the order of the network. */
+uint16_t rig_port(const struct server *server);
 uint64_t rig_ms(void);
 unsigned rig_descriptors(void);
 /* How often `part` stands in `text`. */

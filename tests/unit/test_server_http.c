@@ -405,7 +405,7 @@ static void a_paused_server_takes_nobody_and_lets_go(void **state)
     rig_until(rig, client->ended);
     assert_int_equal(rig_count(&client->in, "Connection: close"), 1);
     struct sockaddr_in to = {.sin_family = AF_INET};
-    to.sin_port = htons((uint16_t)atoi(strrchr(server_address(rig->server), ':') + 1));
+    to.sin_port = rig_port(rig->server);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), -1);
@@ -484,7 +484,7 @@ static void listens_where_it_is_told(void **state)
             assert_non_null(strstr(err.text, "Cannot assign requested address"));
         } else {
             assert_true(str_starts(str_of(server_address(server)), str_of(rows[i].begins)));
-            assert_int_not_equal(atoi(strrchr(server_address(server), ':') + 1), 0);
+            assert_int_not_equal(rig_port(server), 0);
             server_stop(server, NULL, NULL);
             uv_run(&loop, UV_RUN_DEFAULT);
             server_free(server);
@@ -528,7 +528,7 @@ static void several_servers_share_a_port(void **state)
 /* The server's end of a client's connection. */
 static int other_end(const struct client *client)
 {
-    struct sockaddr_in ours, theirs;
+    struct sockaddr_in ours = {0}, theirs = {0};
     socklen_t size = sizeof ours;
     getsockname(client->fd, (struct sockaddr *)&ours, &size);
     for (int fd = 0; fd < 1024; fd++) {

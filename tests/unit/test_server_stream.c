@@ -363,7 +363,7 @@ static void ids_are_never_used_twice(void **state)
 static int connect_to(const struct rig *rig)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
-    to.sin_port = htons((uint16_t)atoi(strrchr(server_address(rig->server), ':') + 1));
+    to.sin_port = rig_port(rig->server);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
