@@ -43,6 +43,8 @@ static bool get_str(struct str *in, struct str *text)
     if (!get_u64(in, &n) || n > in->n)
         return false;
     *text = (struct str){.p = in->p, .n = (size_t)n};
+    if (n == 0) /* `in` may have no bytes at all, and then there is nothing to point past. */
+        return true;
     *in = (struct str){.p = in->p + n, .n = in->n - (size_t)n};
     return true;
 }
