@@ -4,7 +4,8 @@
 BUILD_PACKAGES=(
     ca-certificates
     gcc libc6-dev meson ninja-build pkg-config
-    libuv1-dev libjansson-dev libyaml-dev libcurl4-openssl-dev libsqlite3-dev libhttp-parser-dev libcurl4-openssl-dev
+    libuv1-dev libjansson-dev libyaml-dev libsqlite3-dev libhttp-parser-dev
+    libcurl4-openssl-dev libssl-dev
     libmicrohttpd-dev
     sqlite3
 )
