@@ -44,11 +44,10 @@ static struct str pack(struct buf *out, const struct hub_entity *entity)
 }
 
 /* Of the entity, not of the action: so that its other actions can be told from strangers'. */
-static uint32_t hash_entity(const struct index *index, const struct entry *entry,
-                            const struct hub_entity *entity)
+static uint32_t hash_entity(const struct index *index, const struct hub_entity *entity)
 {
     uint64_t hash = hash_bytes(index->seed, entity->name) * 3 + hash_bytes(index->seed, entity->id);
-    return (uint32_t)((hash ^ (hash >> 32)) + entry->node.hash * UINT32_C(0x9e3779b1));
+    return (uint32_t)(hash ^ (hash >> 32));
 }
 
 static bool same_entity(const struct hub_entity *a, const struct hub_entity *b)
@@ -56,19 +55,15 @@ static bool same_entity(const struct hub_entity *a, const struct hub_entity *b)
     return str_equal(a->name, b->name) && str_equal(a->id, b->id);
 }
 
-static struct mark *find(const struct index *index, const struct entry *entry, uint32_t hash,
-                         const struct hub_entity *entity)
+static uint32_t find(const struct row *row, uint32_t hash, const struct hub_entity *entity)
 {
-    struct dict_node *node = dict_first(&index->marks, hash);
-    for (; node; node = dict_more(node)) {
-        struct mark *mark = (struct mark *)node;
-        if (node->kind != MARK_ENTITY || mark->entry != entry)
-            continue;
-        struct hub_entity other = entities_read(mark);
+    uint32_t slot = row->len;
+    while ((slot = row_find(row, hash, slot)) != NO_SLOT) {
+        struct hub_entity other = entities_read(row->slots[slot]);
         if (same_entity(&other, entity) && str_equal(other.action, entity->action))
-            return mark;
+            break;
     }
-    return NULL;
+    return slot;
 }
 
 static void add(struct index *index, struct entry *entry, uint32_t hash,
@@ -77,33 +72,29 @@ static void add(struct index *index, struct entry *entry, uint32_t hash,
     char bytes[TEXT_MAX];
     struct buf text = BUF_FIXED(bytes);
     row_add(index, &entry->extra->entities,
-            mark_new(index, entry, MARK_ENTITY, hash, pack(&text, entity)));
+            mark_new(index, entry, MARK_ENTITY, pack(&text, entity)), hash);
 }
 
 /* Same mark, other data; its place and position stay. */
-static void set_data(struct index *index, struct mark *mark, struct hub_entity entity)
+static void set_data(struct index *index, struct row *row, uint32_t slot, struct hub_entity entity)
 {
     char bytes[TEXT_MAX];
     struct buf text = BUF_FIXED(bytes);
-    struct mark *heir =
-        mark_new(index, mark->entry, MARK_ENTITY, mark->node.hash, pack(&text, &entity));
-    mark_replace(index, mark, heir);
+    struct mark *heir = mark_new(index, row->slots[slot]->entry, MARK_ENTITY, pack(&text, &entity));
+    mark_replace(index, row, slot, heir, row_hash(row, slot));
 }
 
 /* A row that was created or deleted has nothing to do with what was known of it before. */
-static void forget_data(struct index *index, struct entry *entry, uint32_t hash,
+static void forget_data(struct index *index, struct row *row, uint32_t hash,
                         const struct hub_entity *entity)
 {
-    const struct row *row = &entry->extra->entities;
-    for (uint32_t i = 0; i < row->len; i++) {
-        struct mark *mark = row->slots[i];
-        if (!mark || mark->node.hash != hash)
-            continue;
-        struct hub_entity other = entities_read(mark);
+    uint32_t slot = row->len;
+    while ((slot = row_find(row, hash, slot)) != NO_SLOT) {
+        struct hub_entity other = entities_read(row->slots[slot]);
         if (other.data.n == 0 || !same_entity(&other, entity))
             continue;
         other.data.n = 0;
-        set_data(index, mark, other);
+        set_data(index, row, slot, other);
     }
 }
 
@@ -130,13 +121,11 @@ static struct str capped(struct str data)
 void entities_trim(struct index *index, struct entry *entry)
 {
     struct extra *extra = entry->extra;
-    for (uint32_t i = 0; extra && extra->n_entities > index->limits.max_entities; i++) {
-        struct mark *oldest = extra->entities.slots[i];
-        if (!oldest)
-            continue;
-        if (oldest->position > extra->entity_floor)
-            extra->entity_floor = oldest->position;
-        mark_drop(index, oldest);
+    while (extra && extra->entities.live > index->limits.max_entities) {
+        struct row *row = &extra->entities;
+        uint64_t oldest = row->slots[row->first]->position;
+        extra->entity_floor = oldest > extra->entity_floor ? oldest : extra->entity_floor;
+        mark_drop(index, row, row->first);
         index->evicted++;
     }
 }
@@ -159,18 +148,19 @@ void entities_mark(struct index *index, struct str scope, const struct hub_entit
         index_settle(index, entry);
         return;
     }
-    uint32_t hash = hash_entity(index, entry, entity);
+    struct row *row = &extra->entities;
+    uint32_t hash = hash_entity(index, entity);
     if (str_is(entity->action, "created") || str_is(entity->action, "deleted"))
-        forget_data(index, entry, hash, entity);
-    struct mark *mark = find(index, entry, hash, entity);
+        forget_data(index, row, hash, entity);
+    uint32_t slot = find(row, hash, entity);
     struct hub_entity laid = *entity;
     laid.data = capped(entity->data);
-    if (!mark) {
+    if (slot == NO_SLOT) {
         add(index, entry, hash, &laid);
         entities_trim(index, entry);
         return;
     }
-    struct hub_entity older = entities_read(mark);
+    struct hub_entity older = entities_read(row->slots[slot]);
     char bytes[ENTITY_DATA_MAX];
     struct buf merged = BUF_FIXED(bytes);
     if (entity->data.n == 0)
@@ -178,16 +168,17 @@ void entities_mark(struct index *index, struct str scope, const struct hub_entit
     else if (laid.data.n && older.data.n && !str_equal(laid.data, older.data))
         laid.data = merge(&merged, older.data, laid.data);
     laid.has_data = entity->has_data || older.has_data;
-    mark_move_to_end(index, mark);
     if (laid.has_data != older.has_data || !str_equal(laid.data, older.data))
-        set_data(index, mark, laid);
+        set_data(index, row, slot, laid);
+    mark_move_to_end(index, row, slot);
 }
 
 bool entities_restore(struct index *index, struct entry *entry, const struct hub_entity *entity)
 {
-    uint32_t hash = hash_entity(index, entry, entity);
-    index_extra(index, entry);
-    if (!fits(entity) || entity->data.n > ENTITY_DATA_MAX || find(index, entry, hash, entity))
+    uint32_t hash = hash_entity(index, entity);
+    struct extra *extra = index_extra(index, entry);
+    if (!fits(entity) || entity->data.n > ENTITY_DATA_MAX ||
+        find(&extra->entities, hash, entity) != NO_SLOT)
         return false;
     add(index, entry, hash, entity);
     return true;

@@ -179,9 +179,9 @@ void hub_set_limits(struct hub *hub, const struct hub_limits *limits)
     struct dict_node *node = dict_next(&index->entries, &cursor, NULL);
     for (; node; node = dict_next(&index->entries, &cursor, node)) {
         struct entry *entry = (struct entry *)node;
-        if (entry->n_keys > index->limits.max_keys)
+        if (entry->keys.live > index->limits.max_keys)
             index_widen(index, entry);
-        if (entry->extra && entry->extra->n_entities > index->limits.max_entities) {
+        if (entry->extra && entry->extra->entities.live > index->limits.max_entities) {
             entities_trim(index, entry);
             index_idle(index, entry);
         }
@@ -288,7 +288,7 @@ static size_t read_keys(const struct entry *entry, uint64_t P, const struct hub_
 {
     enum { AHEAD = 8 };
     size_t n = 0;
-    for (uint32_t i = entry->keys.len; i-- > 0;) {
+    for (uint32_t i = entry->keys.len; i-- > entry->keys.first;) {
         const struct mark *mark = entry->keys.slots[i];
         if (i >= AHEAD)
             __builtin_prefetch(entry->keys.slots[i - AHEAD]);
@@ -390,6 +390,6 @@ void hub_each_scope(const struct hub *hub,
         const struct entry *entry = (const struct entry *)node;
         const struct row *row = &entry->keys;
         uint64_t newest = row->len ? row->slots[row->len - 1]->position : entry->floor;
-        each(ctx, entry_name(entry), entry->n_keys, entry->floor, newest);
+        each(ctx, entry_name(entry), row->live, entry->floor, newest);
     }
 }

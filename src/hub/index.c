@@ -38,14 +38,13 @@ void index_release(struct index *index, void *p)
 
 size_t index_memory(const struct index *index)
 {
-    return index->allocated + index->entries.memory + index->marks.memory;
+    return index->allocated + index->entries.memory;
 }
 
 void index_init(struct index *index, const struct index_limits *limits, struct hash_seed seed)
 {
     *index = (struct index){.limits = *limits, .seed = seed};
     dict_init(&index->entries);
-    dict_init(&index->marks);
     list_init(&index->all);
     list_init(&index->dirty);
     list_init(&index->idle);
@@ -66,41 +65,58 @@ void index_free(struct index *index)
         entry_release(index, entry);
     }
     dict_free(&index->entries);
-    dict_free(&index->marks);
 }
 
 /* ---- rows ---- */
 
-/* Of a mark whose place somebody else has taken. */
-#define NO_SLOT UINT32_MAX
-
-void row_add(struct index *index, struct row *row, struct mark *mark)
+static uint32_t *row_hashes(const struct row *row)
 {
-    if (row->len == row->cap) {
-        uint32_t kept = 0;
-        for (uint32_t i = 0; i < row->len; i++)
-            if (row->slots[i]) {
-                row->slots[i]->slot = kept;
-                row->slots[kept++] = row->slots[i];
-            }
-        row->len = kept;
-        /* A quarter free is enough to pay for closing the holes again. */
-        if (kept >= row->cap - row->cap / 4) {
-            row->cap = row->cap < 2 ? row->cap + 1 : row->cap + row->cap / 2 + 1;
-            index->allocated -= taken(row->slots);
-            row->slots = mem_grow(row->slots, row->cap * sizeof *row->slots);
-            index->allocated += taken(row->slots);
-        }
-    }
-    mark->slot = row->len;
-    row->slots[row->len++] = mark;
+    return (uint32_t *)(void *)(row->slots + row->cap);
 }
 
-static void row_remove(struct row *row, const struct mark *mark)
+uint32_t row_hash(const struct row *row, uint32_t slot)
 {
-    row->slots[mark->slot] = NULL;
-    while (row->len && !row->slots[row->len - 1])
+    return row_hashes(row)[slot];
+}
+
+/* Everything moves to a block of `cap` slots, without holes. */
+static void row_move(struct index *index, struct row *row, uint32_t cap)
+{
+    struct row to = {.cap = cap, .live = row->live};
+    to.slots = cap == row->cap ? row->slots
+                               : index_alloc(index, cap * (sizeof *row->slots + sizeof(uint32_t)));
+    const uint32_t *from = row->cap ? row_hashes(row) : NULL;
+    for (uint32_t i = row->first; i < row->len; i++)
+        if (row->slots[i]) {
+            to.slots[to.len] = row->slots[i];
+            row_hashes(&to)[to.len++] = from[i];
+        }
+    if (to.slots != row->slots)
+        index_release(index, row->slots);
+    *row = to;
+}
+
+void row_add(struct index *index, struct row *row, struct mark *mark, uint32_t hash)
+{
+    /* A quarter free is enough to pay for closing the holes again. */
+    if (row->len == row->cap)
+        row_move(index, row,
+                 row->live < row->cap - row->cap / 4 ? row->cap : row->cap + row->cap / 2 + 1);
+    row->slots[row->len] = mark;
+    row_hashes(row)[row->len++] = hash;
+    row->live++;
+}
+
+static void row_remove(struct row *row, uint32_t slot)
+{
+    row->slots[slot] = NULL;
+    row->live--;
+    while (row->len > row->first && !row->slots[row->len - 1])
         row->len--;
+    while (row->first < row->len && !row->slots[row->first])
+        row->first++;
+    if (row->live == 0)
+        row->first = row->len = 0;
 }
 
 static void row_release(struct index *index, struct row *row)
@@ -112,9 +128,31 @@ static void row_release(struct index *index, struct row *row)
 uint32_t row_after(const struct row *row, uint64_t P)
 {
     uint32_t i = row->len;
-    while (i && (!row->slots[i - 1] || row->slots[i - 1]->position > P))
+    while (i > row->first && (!row->slots[i - 1] || row->slots[i - 1]->position > P))
         i--;
     return i;
+}
+
+uint32_t row_find(const struct row *row, uint32_t hash, uint32_t below)
+{
+    enum { STRIDE = 8 };
+    const uint32_t *hashes = row->cap ? row_hashes(row) : NULL;
+    /* Newest first: what changes often is found early. */
+    while (below > row->first) {
+        uint32_t hits = 0;
+        if (below - row->first >= STRIDE) {
+            for (uint32_t k = 1; k <= STRIDE; k++)
+                hits |= hashes[below - k] == hash;
+            if (!hits) {
+                below -= STRIDE;
+                continue;
+            }
+        }
+        below--;
+        if (hashes[below] == hash && row->slots[below])
+            return below;
+    }
+    return NO_SLOT;
 }
 
 /* ---- entries ---- */
@@ -244,8 +282,8 @@ static void entry_free(struct index *index, struct entry *entry)
 static bool holds_nothing(const struct entry *entry)
 {
     const struct extra *extra = entry->extra;
-    return !entry_is_family(entry) && !entry->n_keys &&
-           !(extra && (extra->n_entities || extra->n_notices));
+    return !entry_is_family(entry) && !entry->keys.live &&
+           !(extra && (extra->entities.live || extra->n_notices));
 }
 
 void index_idle(struct index *index, struct entry *entry)
@@ -283,101 +321,85 @@ void index_clean(struct index *index)
 
 /* ---- marks ---- */
 
-static uint32_t mix(const struct entry *entry, uint64_t hash)
+uint32_t mark_hash_key(const struct index *index, struct str key)
 {
-    return (uint32_t)((hash ^ (hash >> 32)) + entry->node.hash * UINT32_C(0x9e3779b1));
+    return (uint32_t)key_hash(index->seed, key);
 }
 
-uint32_t mark_hash_key(const struct index *index, const struct entry *entry, struct str key)
+uint32_t mark_find_key(const struct entry *entry, uint32_t hash, struct str key)
 {
-    return mix(entry, key_hash(index->seed, key));
+    const struct row *row = &entry->keys;
+    uint32_t slot = row_find(row, hash, row->len);
+    while (slot != NO_SLOT && !key_equal(mark_text(row->slots[slot]), key))
+        slot = row_find(row, hash, slot);
+    return slot;
 }
 
-struct mark *mark_find_key(struct index *index, const struct entry *entry, uint32_t hash,
-                           struct str key)
+static size_t *counter(struct index *index, const struct mark *mark)
 {
-    struct dict_node *node = dict_first(&index->marks, hash);
-    for (; node; node = dict_more(node)) {
-        struct mark *mark = (struct mark *)node;
-        if (mark->entry == entry && node->kind == MARK_KEY && key_equal(mark_text(mark), key))
-            return mark;
-    }
-    return NULL;
+    return mark->kind == MARK_KEY ? &index->n_keys : &index->n_entities;
 }
 
-struct mark *mark_new(struct index *index, struct entry *entry, enum mark_kind kind, uint32_t hash,
+struct mark *mark_new(struct index *index, struct entry *entry, enum mark_kind kind,
                       struct str text)
 {
     struct mark *mark =
         index_alloc(index, inline_size(sizeof *mark, offsetof(struct mark, text), text.n));
-    mark->node.hash = hash;
-    mark->node.len = (uint16_t)text.n;
-    mark->node.kind = (uint8_t)kind;
+    mark->len = (uint16_t)text.n;
+    mark->kind = (uint8_t)kind;
     mark->entry = entry;
     mark->position = index->now;
     memcpy(mark->text, text.p, text.n);
     list_push_back(&index->all, &mark->in_all);
-    dict_add(&index->marks, &mark->node);
-    if (kind == MARK_KEY) {
-        entry->n_keys++;
-        index->n_keys++;
-    } else {
-        entry->extra->n_entities++;
-        index->n_entities++;
-    }
+    ++*counter(index, mark);
     return mark;
 }
 
-static struct row *row_of(struct mark *mark)
+static void mark_free(struct index *index, struct mark *mark)
 {
-    return mark->node.kind == MARK_KEY ? &mark->entry->keys : &mark->entry->extra->entities;
-}
-
-void mark_drop(struct index *index, struct mark *mark)
-{
-    if (mark->slot != NO_SLOT)
-        row_remove(row_of(mark), mark);
     list_remove(&mark->in_all);
-    dict_remove(&index->marks, &mark->node);
-    if (mark->node.kind == MARK_KEY) {
-        mark->entry->n_keys--;
-        index->n_keys--;
-    } else {
-        mark->entry->extra->n_entities--;
-        index->n_entities--;
-    }
+    --*counter(index, mark);
     index_release(index, mark);
 }
 
-void mark_move_to_end(struct index *index, struct mark *mark)
+void mark_drop(struct index *index, struct row *row, uint32_t slot)
 {
+    struct mark *mark = row->slots[slot];
+    row_remove(row, slot);
+    mark_free(index, mark);
+}
+
+void mark_replace(struct index *index, struct row *row, uint32_t slot, struct mark *heir,
+                  uint32_t hash)
+{
+    struct mark *mark = row->slots[slot];
+    heir->position = mark->position;
+    row->slots[slot] = heir;
+    row_hashes(row)[slot] = hash;
+    list_remove(&heir->in_all);
+    list_push_back(&mark->in_all, &heir->in_all);
+    mark_free(index, mark);
+}
+
+void mark_move_to_end(struct index *index, struct row *row, uint32_t slot)
+{
+    struct mark *mark = row->slots[slot];
     if (mark->position == index->now)
         return;
-    struct row *row = row_of(mark);
     mark->position = index->now;
     list_remove(&mark->in_all);
     list_push_back(&index->all, &mark->in_all);
-    row_remove(row, mark);
-    row_add(index, row, mark);
-}
-
-void mark_replace(struct index *index, struct mark *mark, struct mark *heir)
-{
-    struct row *row = row_of(mark);
-    uint32_t slot = mark->slot;
-    heir->position = mark->position;
-    heir->slot = slot;
-    row->slots[slot] = heir;
-    list_remove(&heir->in_all);
-    list_push_back(&mark->in_all, &heir->in_all);
-    mark->slot = NO_SLOT;
-    mark_drop(index, mark);
+    if (slot + 1 == row->len)
+        return;
+    uint32_t hash = row_hash(row, slot);
+    row_remove(row, slot);
+    row_add(index, row, mark, hash);
 }
 
 static void row_clear(struct index *index, struct row *row)
 {
-    while (row->len)
-        mark_drop(index, row->slots[row->len - 1]);
+    while (row->live)
+        mark_drop(index, row, row->len - 1);
     row_release(index, row);
 }
 
@@ -394,8 +416,7 @@ void index_reset(struct index *index, struct entry *entry)
     if (entry_is_family(entry))
         return;
     struct str all = KEY_ALL;
-    row_add(index, &entry->keys,
-            mark_new(index, entry, MARK_KEY, mark_hash_key(index, entry, all), all));
+    row_add(index, &entry->keys, mark_new(index, entry, MARK_KEY, all), mark_hash_key(index, all));
 }
 
 void index_reset_family(struct index *index, struct str scope)
@@ -433,14 +454,14 @@ void index_mark(struct index *index, struct str scope, struct str key)
         index_reset(index, entry);
         return;
     }
-    uint32_t hash = mark_hash_key(index, entry, key);
-    struct mark *mark = mark_find_key(index, entry, hash, key);
-    if (mark) {
-        mark_move_to_end(index, mark);
+    uint32_t hash = mark_hash_key(index, key);
+    uint32_t slot = mark_find_key(entry, hash, key);
+    if (slot != NO_SLOT) {
+        mark_move_to_end(index, &entry->keys, slot);
         return;
     }
-    row_add(index, &entry->keys, mark_new(index, entry, MARK_KEY, hash, key));
-    if (entry->n_keys > index->limits.max_keys)
+    row_add(index, &entry->keys, mark_new(index, entry, MARK_KEY, key), hash);
+    if (entry->keys.live > index->limits.max_keys)
         index_widen(index, entry);
 }
 
@@ -460,13 +481,20 @@ bool index_evict(struct index *index)
     if (!mark)
         return false;
     struct entry *entry = mark->entry;
-    uint64_t *floor = mark->node.kind == MARK_KEY ? &entry->floor : &entry->extra->entity_floor;
+    bool key = mark->kind == MARK_KEY;
+    struct row *row = key ? &entry->keys : &entry->extra->entities;
+    uint64_t *floor = key ? &entry->floor : &entry->extra->entity_floor;
     if (mark->position > *floor)
         *floor = mark->position;
-    mark_drop(index, mark);
+    /* The oldest of all is the first of its row; only after loading a neighbour of the same
+     * position may stand in front of it. */
+    uint32_t slot = row->first;
+    while (row->slots[slot] != mark)
+        slot++;
+    mark_drop(index, row, slot);
     index->evicted++;
-    if (!entry->n_keys && entry->keys.cap)
-        row_release(index, &entry->keys);
+    if (row->live == 0)
+        row_release(index, row);
     index_settle(index, entry);
     return true;
 }

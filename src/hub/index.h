@@ -38,19 +38,21 @@ enum { INDEX_NAME_MAX = SCOPE_MAX + 1 };
 enum mark_kind { MARK_KEY, MARK_ENTITY };
 
 struct mark {
-    struct dict_node node; /* len, kind; hash of entry and key, or of entry, name and id */
-    struct list in_all;    /* oldest first */
+    struct list in_all; /* oldest first */
     struct entry *entry;
     uint64_t position;
-    uint32_t slot; /* where it stands in its row */
-    char text[];   /* the key; or what entities.c packs */
+    uint16_t len;
+    uint8_t kind;
+    char text[]; /* the key; or what entities.c packs */
 };
 
-/* Marks by position, oldest first. Removing leaves a hole; adding to a full row closes holes
- * before it grows, so both are O(1) on average. */
+/* Marks by position, oldest first, and beside them their hashes, so that finding one among the
+ * few hundred of a scope is a scan over four bytes each, and a table of all marks is not needed.
+ * Removing leaves a hole; adding to a full row closes holes before it grows. */
 struct row {
-    struct mark **slots;
-    uint32_t len, cap; /* len counts holes too */
+    struct mark **slots; /* cap pointers, then cap hashes */
+    uint32_t first, len; /* slots in use, holes among them */
+    uint32_t cap, live;
 };
 
 enum entry_flags {
@@ -66,14 +68,12 @@ struct entry {
     struct row keys;
     struct extra *extra; /* NULL until it has an entity or a notice */
     uint64_t floor;
-    uint32_t n_keys;
     char name[];
 };
 
 struct extra {
     struct entry *entry;
     struct row entities;
-    uint32_t n_entities;
     uint64_t entity_floor;
     struct list notices; /* notice.in_ring, oldest first */
     uint32_t n_notices;
@@ -92,7 +92,6 @@ struct index {
     struct index_limits limits;
     struct hash_seed seed;
     struct dict entries;
-    struct dict marks;
     struct list all;      /* mark.in_all */
     struct list dirty;    /* entry.dirty */
     struct list idle;     /* extra.idle, in the order in which they became idle */
@@ -108,12 +107,12 @@ struct index {
 
 void index_init(struct index *index, const struct index_limits *limits, struct hash_seed seed);
 void index_free(struct index *index);
-/* What it has allocated, the hash tables too. */
+/* What it has allocated, the hash table too. */
 size_t index_memory(const struct index *index);
 
 static inline struct str mark_text(const struct mark *mark)
 {
-    return (struct str){.p = mark->text, .n = mark->node.len};
+    return (struct str){.p = mark->text, .n = mark->len};
 }
 
 static inline struct str entry_name(const struct entry *entry)
@@ -159,23 +158,28 @@ bool index_told(struct index *index, struct str scope, struct entry **entry);
 /* Frees the oldest mark, or an entry that holds nothing but an older floor. False when there
  * is none. */
 bool index_evict(struct index *index);
-/* Where the walk of everything newer than P starts. */
+
+/* ---- rows and marks, for those who walk them ---- */
+
+enum { NO_SLOT = UINT32_MAX };
+
+/* The slot after all marks up to P: the walk of everything newer starts there. */
 uint32_t row_after(const struct row *row, uint64_t P);
-
-/* ---- for widen.c, entities.c and snapshot.c ---- */
-
-/* A new mark of the entry, at the end of `all`, not yet in a row. */
-struct mark *mark_new(struct index *index, struct entry *entry, enum mark_kind kind, uint32_t hash,
+uint32_t row_hash(const struct row *row, uint32_t slot);
+/* The last slot below `below` with that hash, or NO_SLOT; start with row->len. */
+uint32_t row_find(const struct row *row, uint32_t hash, uint32_t below);
+void row_add(struct index *index, struct row *row, struct mark *mark, uint32_t hash);
+/* A new mark of the entry, at the end of `all`, in no row yet. */
+struct mark *mark_new(struct index *index, struct entry *entry, enum mark_kind kind,
                       struct str text);
-/* Out of its row, its list and the dict, freed. */
-void mark_drop(struct index *index, struct mark *mark);
-/* `heir` takes the place of `mark`, which is freed; it has no place yet and the same entry. */
-void mark_replace(struct index *index, struct mark *mark, struct mark *heir);
-void mark_move_to_end(struct index *index, struct mark *mark);
-struct mark *mark_find_key(struct index *index, const struct entry *entry, uint32_t hash,
-                           struct str key);
-uint32_t mark_hash_key(const struct index *index, const struct entry *entry, struct str key);
-void row_add(struct index *index, struct row *row, struct mark *mark);
+/* Out of its row and its list, freed. */
+void mark_drop(struct index *index, struct row *row, uint32_t slot);
+/* `heir` takes the place and the position of the mark in that slot, which is freed. */
+void mark_replace(struct index *index, struct row *row, uint32_t slot, struct mark *heir,
+                  uint32_t hash);
+void mark_move_to_end(struct index *index, struct row *row, uint32_t slot);
+uint32_t mark_find_key(const struct entry *entry, uint32_t hash, struct str key);
+uint32_t mark_hash_key(const struct index *index, struct str key);
 void *index_alloc(struct index *index, size_t size);
 void index_release(struct index *index, void *p);
 

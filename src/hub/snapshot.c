@@ -39,8 +39,8 @@ static void write_text(struct buf *out, struct str text)
 
 static void write_keys(struct buf *out, const struct entry *entry)
 {
-    write_number(out, entry->n_keys, 4);
-    for (uint32_t i = 0; i < entry->keys.len; i++) {
+    write_number(out, entry->keys.live, 4);
+    for (uint32_t i = entry->keys.first; i < entry->keys.len; i++) {
         const struct mark *mark = entry->keys.slots[i];
         if (!mark)
             continue;
@@ -54,8 +54,8 @@ static void write_extra(struct buf *out, const struct extra *extra)
     write_number(out, extra->entity_floor, 8);
     write_number(out, extra->notice_floor, 8);
     write_number(out, extra->notice_number, 8);
-    write_number(out, extra->n_entities, 4);
-    for (uint32_t i = 0; i < extra->entities.len; i++) {
+    write_number(out, extra->entities.live, 4);
+    for (uint32_t i = extra->entities.first; i < extra->entities.len; i++) {
         const struct mark *mark = extra->entities.slots[i];
         if (!mark)
             continue;
@@ -168,12 +168,12 @@ static void read_keys(struct reader *r, struct entry *entry)
             r->broken = true;
             return;
         }
-        uint32_t hash = mark_hash_key(index, entry, key);
-        if (mark_find_key(index, entry, hash, key)) {
+        uint32_t hash = mark_hash_key(index, key);
+        if (mark_find_key(entry, hash, key) != NO_SLOT) {
             r->broken = true;
             return;
         }
-        row_add(index, &entry->keys, mark_new(index, entry, MARK_KEY, hash, key));
+        row_add(index, &entry->keys, mark_new(index, entry, MARK_KEY, key), hash);
     }
 }
 
@@ -222,7 +222,7 @@ static void read_entry(struct reader *r)
     struct entry *entry = index_restore(index, name, family);
     if (!entry) { /* "*" is always there */
         entry = index_find(index, name);
-        r->broken |= !str_equal(name, SCOPE_EVERY) || entry->floor || entry->n_keys;
+        r->broken |= !str_equal(name, SCOPE_EVERY) || entry->floor || entry->keys.live;
     }
     entry->floor = read_position(r, 0);
     if (!r->broken)
@@ -257,7 +257,7 @@ static int by_number(const void *a, const void *b)
 static void sort_marks(struct index *index)
 {
     size_t n = 0;
-    struct mark **marks = mem_array(index->marks.count + 1, sizeof(struct mark *));
+    struct mark **marks = mem_array(index->n_keys + index->n_entities + 1, sizeof(struct mark *));
     LIST_EACH(node, &index->all)
     marks[n++] = LIST_ITEM(node, struct mark, in_all);
     qsort(marks, n, sizeof(struct mark *), by_position);

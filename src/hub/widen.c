@@ -15,7 +15,7 @@
 struct item {
     struct mark *mark;
     uint64_t hash; /* of the prefix */
-    size_t parts;
+    uint32_t slot, parts;
 };
 
 struct group {
@@ -56,15 +56,17 @@ static void gather(struct widening *w, size_t level)
     char text[KEY_MAX + 1];
     struct buf prefix = BUF_FIXED(text);
     w->n_items = w->n_groups = 0;
-    for (uint32_t i = 0; i < w->entry->keys.len; i++) {
-        struct mark *mark = w->entry->keys.slots[i];
+    const struct row *row = &w->entry->keys;
+    for (uint32_t i = row->first; i < row->len; i++) {
+        struct mark *mark = row->slots[i];
         size_t parts = mark ? key_parts(mark_text(mark)) : 0;
         if (!mark || parts < level)
             continue;
         w->items[w->n_items++] = (struct item){
             .mark = mark,
             .hash = key_hash(w->index->seed, prefix_of(&prefix, mark_text(mark), level)),
-            .parts = parts,
+            .slot = i,
+            .parts = (uint32_t)parts,
         };
     }
     qsort(w->items, w->n_items, sizeof *w->items, by_hash);
@@ -88,7 +90,7 @@ static void drop_covered(struct widening *w, const struct group *group, size_t l
     for (size_t i = 0; wide && i < group->n; i++)
         if (items[i].mark != wide && items[i].mark->position <= wide->position &&
             key_covers(mark_text(wide), mark_text(items[i].mark)))
-            mark_drop(w->index, items[i].mark);
+            mark_drop(w->index, &w->entry->keys, items[i].slot);
 }
 
 /* One mark in place of the group's newest, at that position. */
@@ -98,24 +100,23 @@ static void replace(struct widening *w, const struct group *group, size_t level)
     struct buf prefix = BUF_FIXED(text);
     struct item *items = w->items + group->first;
     struct str key = prefix_of(&prefix, mark_text(items[0].mark), level);
-    struct mark *newest = items[0].mark;
-    for (size_t i = 1; i < group->n; i++) {
+    const struct item *newest = items;
+    for (size_t i = 0; i < group->n; i++) {
         if (!key_covers(key, mark_text(items[i].mark)))
             return; /* two prefixes with one hash: not in our time, but then nothing is lost */
-        if (items[i].mark->position > newest->position)
-            newest = items[i].mark;
+        if (items[i].mark->position > newest->mark->position)
+            newest = &items[i];
     }
-    struct mark *wide =
-        mark_new(w->index, w->entry, MARK_KEY, mark_hash_key(w->index, w->entry, key), key);
+    struct mark *wide = mark_new(w->index, w->entry, MARK_KEY, key);
+    mark_replace(w->index, &w->entry->keys, newest->slot, wide, mark_hash_key(w->index, key));
     for (size_t i = 0; i < group->n; i++)
-        if (items[i].mark != newest)
-            mark_drop(w->index, items[i].mark);
-    mark_replace(w->index, newest, wide);
+        if (&items[i] != newest)
+            mark_drop(w->index, &w->entry->keys, items[i].slot);
 }
 
 static bool wide_enough(const struct widening *w)
 {
-    return w->entry->n_keys <= w->target;
+    return w->entry->keys.live <= w->target;
 }
 
 void index_widen(struct index *index, struct entry *entry)
@@ -124,12 +125,12 @@ void index_widen(struct index *index, struct entry *entry)
     struct widening w = {
         .index = index,
         .entry = entry,
-        .items = mem_array(entry->n_keys, sizeof *w.items),
-        .groups = mem_array(entry->n_keys, sizeof *w.groups),
+        .items = mem_array(entry->keys.live, sizeof *w.items),
+        .groups = mem_array(entry->keys.live, sizeof *w.groups),
         .target = target ? target : 1,
     };
     size_t deepest = 0;
-    for (uint32_t i = 0; i < entry->keys.len; i++) {
+    for (uint32_t i = entry->keys.first; i < entry->keys.len; i++) {
         size_t parts = entry->keys.slots[i] ? key_parts(mark_text(entry->keys.slots[i])) : 0;
         deepest = parts > deepest ? parts : deepest;
     }

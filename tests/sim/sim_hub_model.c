@@ -434,8 +434,8 @@ static void random_limits(struct world *w)
     bool ample = dice(w, 3) == 0;
     *limits = (struct hub_limits){
         .index_memory = ample         ? 1 << 20
-                        : dice(w, 10) ? 9500 + dice(w, 8000)
-                                      : dice(w, 9000),
+                        : dice(w, 10) ? 5200 + dice(w, 8000)
+                                      : dice(w, 5000),
         .notice_memory = ample ? 1 << 20 : dice(w, 2000),
         .max_keys = ample ? 500 : (unsigned)dice(w, 30),
         .max_entities = ample ? 500 : (unsigned)dice(w, 8),

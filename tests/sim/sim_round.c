@@ -255,7 +255,7 @@ static void history(uint64_t seed)
     struct world *w = &world;
     *w = (struct world){.seed = seed, .random = seed, .events = events};
     w->options = (struct hub_options){
-        .limits = {.index_memory = dice(w, 2) ? 1 << 20 : 9500 + dice(w, 4000),
+        .limits = {.index_memory = dice(w, 2) ? 1 << 20 : 5200 + dice(w, 4000),
                    .notice_memory = dice(w, 2) ? 1 << 20 : 500 + dice(w, 3000),
                    .max_keys = 2 + (unsigned)dice(w, KEYS_MAX - 2),
                    .notices = 1 + (unsigned)dice(w, 25),

@@ -20,12 +20,12 @@ static struct hub *small(size_t index_memory, unsigned max_keys)
 
 static void evicts_the_oldest_mark_and_raises_its_scopes_floor(void **state)
 {
-    struct hub *hub = small(20000, 200);
+    struct hub *hub = small(20000, 2000);
     char key[64];
     uint64_t first = probe_mark(hub, "p:1", "['old']");
     probe_tick(hub);
     int n = 0;
-    while (probe_stats(hub).evicted == 0) {
+    while (probe_stats(hub).evicted == 0 && n < 2000) {
         sprintf(key, "['new',%d]", n++);
         probe_mark(hub, "p:1", key);
         probe_tick(hub);
@@ -44,7 +44,7 @@ static void a_scope_without_marks_is_freed_into_the_global_floor(void **state)
     uint64_t last = probe_mark(hub, "old:1", "['a']");
     probe_tick(hub);
     int n = 0;
-    while (probe_stats(hub).evicted == 0) {
+    while (probe_stats(hub).evicted == 0 && n < 2000) {
         sprintf(scope, "new:%d", n++);
         probe_mark(hub, scope, "['a']");
         probe_tick(hub);

@@ -216,7 +216,7 @@ static void what_was_sent_may_be_dropped_in_between(void **state)
 static void a_scope_that_is_freed_between_two_blobs_is_reset(void **state)
 {
     struct hub_options options = probe_options();
-    options.limits.index_memory = 9500;
+    options.limits.index_memory = 5200;
     options.limits.notice_memory = 400;
     struct blob_writer w = {.hub = hub_new(&options), .size = 1, .text = BUF_INIT(1000)};
     struct round_scope scope = {.name = STR("a:1")};
