@@ -9,6 +9,9 @@ NODE_PINNED=22.23.3
 NPM_PINNED=10.9.4
 NODE_TOOLS=$REPO/.tools/node_modules/.bin
 
+# npm would leave a cache of its own code in TMPDIR.
+export NODE_DISABLE_COMPILE_CACHE=1
+
 node_is_new_enough() {
     local version
     command -v npm >/dev/null || return 1

@@ -47,7 +47,8 @@ need_packages() {
         say "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
         exit 1
     fi
+    say "· packages that are missing: ${missing[*]}"
     long_step "asking for the current list of packages" apt_quietly update
-    long_step "installing ${#missing[@]} packages: ${missing[*]}" \
+    long_step "installing them" \
         apt_quietly install --yes --no-install-recommends "${missing[@]}"
 }
