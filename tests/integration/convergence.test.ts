@@ -8,17 +8,23 @@ import { test, type TestContext } from 'node:test'
 import { cleanup } from './lib/cleanup.ts'
 import { Publisher } from './lib/publisher.ts'
 import { Random, SEED } from './lib/random.ts'
-import { sequenceOf, Stream } from './lib/sse.ts'
+import { epochOf, sequenceOf, Stream } from './lib/sse.ts'
 import { type Config, config, directory, launch, serve, type Unstale } from './lib/unstale.ts'
 import { PATIENCE, poll, SLOWER, sleep } from './lib/wait.ts'
-import { Page, World } from './lib/world.ts'
+import { type Laid, Page, World } from './lib/world.ts'
 
 const SECONDS = Number(process.env['UNSTALE_TEST_SECONDS'] ?? '4')
 
+/** Few things, changed again and again; and for the heavy trial many scopes with things that are changed once, so that no
+ * later change covers up for a lost one. */
 const SCOPES = [...Array.from({ length: 12 }, (_, i) => `project:${i}`), 'user:1', 'user:2', 'all']
+
+const MANY = Array.from({ length: 100 }, (_, i) => `project:${i}`)
 
 interface Life {
   server: () => Unstale
+  /** In percent: how often a page stops reading for long, so that the kernel's buffers fill up. */
+  sleepy: number
   random: Random
   world: World
   stopped: boolean
@@ -39,7 +45,11 @@ async function live(life: Life, page: Page, scopes: string[]): Promise<void> {
     stream.onEvent = (event) => page.take(event)
     const end = Date.now() + random.below(random.chance(80) ? 300 : 2000) * SLOWER
     while (!stream.ended && Date.now() < end && !life.stopped) {
-      if (random.chance(20)) {
+      if (random.chance(life.sleepy)) {
+        stream.pause()
+        await sleep(300 + random.below(500))
+        stream.read()
+      } else if (random.chance(20)) {
         stream.pause()
         await sleep(random.below(150))
         stream.read()
@@ -48,7 +58,6 @@ async function live(life: Life, page: Page, scopes: string[]): Promise<void> {
     }
     stream.cut()
     if (stream.error && (stream.error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw stream.error
-    page.granted()
     if (random.chance(20)) wanted = scopes.slice(0, Math.max(wanted.length, 1 + random.below(scopes.length)))
     if (random.chance(15)) await sleep(random.below(300))
     else if (stream.error) await sleep(20)
@@ -64,34 +73,55 @@ async function settle(life: Life, page: Page, last: string): Promise<void> {
       `${page.name} at ${last}`,
       () => {
         if (stream.error) throw stream.error
-        return page.position !== undefined && sequenceOf(page.position) >= sequenceOf(last)
+        return page.position !== undefined && epochOf(page.position) === epochOf(last) && sequenceOf(page.position) >= sequenceOf(last)
       },
       4 * PATIENCE,
     )
   } finally {
     stream.cut()
   }
-  page.granted()
   page.same()
 }
 
-/** Publishes random changes until it is stopped. */
+interface Mark {
+  scope: string
+  keys: unknown[][]
+}
+
+/** A transaction of a few marks of all widths. */
+function change({ random, world }: Life): [Mark[], Laid[]] {
+  const marks: Mark[] = []
+  const laid: Laid[] = []
+  for (let n = random.chance(10) ? random.below(30) : 1; n > 0; n--) {
+    const scope = random.chance(3) ? random.of(['project:*', 'user:*', '*']) : random.of(SCOPES)
+    const width = random.below(1000)
+    const key = width < 3 ? [] : width < 60 ? [random.below(6)] : [random.below(6), random.below(20)]
+    laid.push(...world.change(scope, key))
+    marks.push({ scope, keys: [key] })
+  }
+  return [marks, laid]
+}
+
+/** A transaction of many new things. */
+function creation({ random, world }: Life): [Mark[], Laid[]] {
+  const marks: Mark[] = []
+  const laid: Laid[] = []
+  for (let n = 0; n < 30; n++) {
+    const scope = random.of(MANY)
+    const thing = `${world.version} ${'t'.repeat(90)}`
+    laid.push(...world.create(scope, 0, thing))
+    marks.push({ scope, keys: [[0, thing]] })
+  }
+  return [marks, laid]
+}
+
+/** Publishes until it is stopped. */
 async function agitate(life: Life, publisher: Publisher, pause: number): Promise<number> {
-  const { random, world } = life
   let published = 0
-  while (!life.stopped) {
-    const items: { scope: string; keys: unknown[][] }[] = []
-    const laid: ReturnType<World['change']> = []
-    for (let n = random.chance(10) ? random.below(30) : 1; n > 0; n--) {
-      const scope = random.chance(3) ? random.of(['project:*', 'user:*', '*']) : random.of(SCOPES)
-      const width = random.below(1000)
-      const key = width < 3 ? [] : width < 60 ? [random.below(6)] : [random.below(6), random.below(20)]
-      laid.push(...world.change(scope, key))
-      items.push({ scope, keys: [key] })
-    }
-    world.accepted(await publisher.publish(items), laid)
-    published++
-    if (pause > 0) await sleep(random.below(pause))
+  for (; !life.stopped; published++) {
+    const [marks, laid] = life.sleepy ? creation(life) : change(life)
+    life.world.accepted(await publisher.publish(marks), laid)
+    if (pause > 0) await sleep(life.random.below(pause))
   }
   return published
 }
@@ -101,13 +131,22 @@ interface Trial {
   settings: Config
   /** Between two publishes of one publisher, at most. */
   pause: number
+  /** More than the sockets take. */
+  heavy?: boolean
   meanwhile?: (life: Life) => Promise<void>
   server?: Unstale
 }
 
-async function trial(t: TestContext, { pages: count, settings, pause, meanwhile, server: given }: Trial): Promise<void> {
+async function trial(t: TestContext, { pages: count, settings, pause, heavy, meanwhile, server: given }: Trial): Promise<void> {
   let server = given ?? (await serve(t, settings))
-  const life: Life = { server: () => server, random: new Random(SEED), world: new World(SCOPES, 6, 20), stopped: false }
+  const scopes = heavy ? MANY : SCOPES
+  const life: Life = {
+    server: () => server,
+    sleepy: heavy ? 15 : 0,
+    random: new Random(SEED),
+    world: heavy ? new World(scopes, [0], 0) : new World(scopes, [0, 1, 2, 3, 4, 5], 20),
+    stopped: false,
+  }
   if (meanwhile) {
     const { server: current } = life
     life.server = () => restarted.get(life) ?? current()
@@ -117,8 +156,8 @@ async function trial(t: TestContext, { pages: count, settings, pause, meanwhile,
   })
   const pages = Array.from({ length: count }, (_, i) => new Page(life.world, `page ${i} (seed ${SEED})`))
   const lives = pages.map((page, i) => {
-    const scopes = i % 3 === 0 ? ['project:0', 'all'] : [...new Set(Array.from({ length: 1 + life.random.below(6) }, () => life.random.of(SCOPES)))]
-    return live(life, page, scopes)
+    const own = Array.from({ length: 1 + life.random.below(heavy ? 80 : 6) }, () => life.random.of(scopes))
+    return live(life, page, i % 3 === 0 && !heavy ? ['project:0', 'all'] : [...new Set(own)])
   })
   const publishers = [0, 1].map(() => new Publisher(() => life.server().at))
   const agitated = publishers.map((publisher) => agitate(life, publisher, pause))
@@ -141,7 +180,9 @@ async function trial(t: TestContext, { pages: count, settings, pause, meanwhile,
   const published = (await Promise.all(agitated)).reduce((sum, n) => sum + n, 0)
   assert.ok(published > 20, `only ${published} transactions`)
   assert.ok(exacts > 20, `only ${exacts} exact answers: the test shows nothing`)
-  t.diagnostic(`${published} transactions, ${exacts} exact, ${pages.reduce((sum, page) => sum + page.resets, 0)} resets`)
+  const cuts = await server.metric('unstale_cuts_total')
+  if (heavy) assert.ok(cuts > 20, `only ${cuts} writes that a socket did not take: the test shows nothing`)
+  t.diagnostic(`${cuts} cuts, ${published} transactions, ${exacts} exact, ${pages.reduce((sum, page) => sum + page.resets, 0)} resets`)
 }
 
 /** The server of a life after a restart. */
@@ -154,6 +195,9 @@ test('the same with no window, two threads and a storm of changes', (t) =>
 
 test('the same with an index so small that it forgets and widens all the time', (t) =>
   trial(t, { pages: 60, settings: config({ threads: 2, limits: { batch: '10ms', index_memory: '1MiB', max_keys: 8 } }), pause: 2 }))
+
+test('the same with more than the sockets take: every message is cut somewhere', (t) =>
+  trial(t, { pages: 40, settings: config({ threads: 2, limits: { batch: '0', max_keys: 1000 } }), pause: 4, heavy: true }))
 
 test('the same over orderly restarts and crashes', async (t) => {
   const dir = directory(t)

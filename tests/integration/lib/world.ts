@@ -13,11 +13,17 @@ import { epochOf, sequenceOf } from './sse.ts'
 /** Groups of numbered things; the number is the version. */
 type Things = Map<unknown, Map<unknown, number>>
 
-interface Laid {
+export interface Laid {
   scope: string
   group: unknown
   thing: unknown
   version: number
+}
+
+interface Transaction {
+  epoch: string
+  sequence: number
+  laid: Laid[]
 }
 
 function put(scopes: Map<string, Things>, scope: string, group: unknown, thing: unknown, version: number): void {
@@ -36,20 +42,20 @@ export function inFamily(scope: string, family: string): boolean {
 export class World {
   readonly scopes = new Map<string, Things>()
   /** What each accepted transaction changed, by position. */
-  readonly history: { epoch: string; sequence: number; laid: Laid[] }[] = []
-  #version = 0
+  readonly history: Transaction[] = []
+  version = 0
 
   /** The things that there are; each of version 0. */
-  constructor(scopes: readonly string[], groups: number, numbers: number) {
+  constructor(scopes: readonly string[], groups: readonly unknown[], numbers: number) {
     for (const scope of scopes)
-      for (let group = 0; group < groups; group++)
+      for (const group of groups)
         for (let number = 0; number < numbers; number++) put(this.scopes, scope, group, number, 0)
   }
 
   /** Everything that the mark covers changes; to be called before the mark is published. */
   change(scope: string, key: Key): Laid[] {
     const laid: Laid[] = []
-    const version = ++this.#version
+    const version = ++this.version
     for (const [name, things] of this.scopes) {
       if (name !== scope && !(scope.endsWith('*') && inFamily(name, scope))) continue
       for (const [group, numbers] of things) {
@@ -66,7 +72,7 @@ export class World {
 
   /** A thing that was not there before. */
   create(scope: string, group: unknown, thing: unknown): Laid[] {
-    const version = ++this.#version
+    const version = ++this.version
     put(this.scopes, scope, group, thing, version)
     return [{ scope, group, thing, version }]
   }
@@ -82,6 +88,9 @@ export class Page {
   readonly held = new Set<string>()
   readonly #copies = new Map<string, Things>()
   readonly notices: string[] = []
+  /** Of the world's history: how much of it is either granted and looked at, or pending. */
+  #seen = 0
+  #pending: Transaction[] = []
   position: string | undefined
   /** How often the server could not say what was missed. */
   resets = 0
@@ -137,6 +146,7 @@ export class Page {
     if (this.position !== undefined && epochOf(this.position) === epochOf(position))
       assert.ok(sequenceOf(position) >= sequenceOf(this.position), `${this.name}: granted ${position} after ${this.position}`)
     this.position = position
+    this.granted()
   }
 
   #copy(scope: string, group: unknown, thing: unknown): number {
@@ -149,12 +159,15 @@ export class Page {
     if (position === undefined) return
     const epoch = epochOf(position)
     const sequence = sequenceOf(position)
-    for (const transaction of this.world.history) {
-      if (transaction.epoch !== epoch || transaction.sequence > sequence) continue
+    const { history } = this.world
+    while (this.#seen < history.length) this.#pending.push(history[this.#seen++] as Transaction)
+    this.#pending = this.#pending.filter((transaction) => {
+      if (transaction.epoch !== epoch || transaction.sequence > sequence) return true
       for (const { scope, group, thing, version } of transaction.laid)
         if (this.held.has(scope) && this.#copy(scope, group, thing) < version)
           assert.fail(`${this.name} is at ${position} and lacks ${scope} [${String(group)},${String(thing)}] of ${epoch}-${transaction.sequence}`)
-    }
+      return false
+    })
   }
 
   /** It shows what is there. */
