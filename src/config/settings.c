@@ -149,7 +149,7 @@ static const struct setting SETTINGS[] = {
          "Bytes of a published body; a longer one gets 413."),
     COUNT("limits", "publish_queue", config, limits.publish_queue, 1, 1000000, "1000",
           "Published bodies that wait to be taken in; one more gets 503."),
-    SIZE("limits", "head", config, limits.head, KIB, MIB, "16KiB",
+    SIZE("limits", "head", config, limits.head, KIB, 64 * KIB, "16KiB",
          "Bytes of a request's first line and headers."),
     DURATION("limits", "head_time", config, limits.head_ms, 100, 10 * MINUTE, "10s",
              "How long a request's head may take."),

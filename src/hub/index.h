@@ -161,7 +161,7 @@ bool index_evict(struct index *index);
 
 /* ---- rows and marks, for those who walk them ---- */
 
-enum { NO_SLOT = UINT32_MAX };
+#define NO_SLOT UINT32_MAX
 
 /* The slot after all marks up to P: the walk of everything newer starts there. */
 uint32_t row_after(const struct row *row, uint64_t P);

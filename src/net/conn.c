@@ -305,7 +305,10 @@ static void refuse(struct conn *conn, unsigned status, const char *reason, enum 
     buf_text(&body, "{\"error\":");
     jsontext_string(&body, str_of(reason));
     buf_byte(&body, '}');
-    emit_response(conn, status, STR("Content-Type: application/json\r\n"), buf_slice(&body), false);
+    emit_response(conn, status,
+                  status == 503 ? STR("Content-Type: application/json\r\nRetry-After: 1\r\n")
+                                : STR("Content-Type: application/json\r\n"),
+                  buf_slice(&body), false);
     buf_free(&body);
     close_when_out(conn, why);
 }
