@@ -36,12 +36,13 @@ struct source_sink {
 
 struct source_ops {
     const char *kind; /* "sqlite" */
-    /* `cursor` is what `cursor` wrote at the last orderly stop, or empty. A source that cannot reach its
-     * database yet still starts: it says so by current(false) and tries again. False only where
-     * trying again cannot help (the configuration is wrong). */
+    /* `cursor` is what `cursor` wrote at the last orderly stop, or empty. A source that cannot
+     * reach its database yet still starts: it says so by current(false) and tries again. False only
+     * where trying again cannot help (the configuration is wrong). */
     bool (*start)(struct source *source, struct str cursor, struct err *err);
     void (*resume)(struct source *source);
-    /* Opaque text from which the next process can prove that it misses nothing. False: it cannot. */
+    /* Opaque text from which the next process can prove that it misses nothing. False: it cannot.
+     */
     bool (*cursor)(struct source *source, struct buf *out);
     /* Stops; calls `done` once, later or at once, when no handle is left on the loop. */
     void (*stop)(struct source *source, void (*done)(void *ctx), void *ctx);

@@ -89,7 +89,10 @@ struct sqlite_source {
     const struct log *log;
     uv_loop_t *loop;
     uv_timer_t timer;
-    bool has_timer;
+    /* Slices: a timer of 0 ms that starts itself again runs within the same loop turn (libuv before
+     * 1.45), and I/O would starve. */
+    uv_idle_t idle;
+    unsigned handles; /* open on the loop */
 
     sqlite3 *db;
     struct identity wal, shm;
@@ -117,7 +120,6 @@ struct sqlite_source {
 };
 
 static void on_timer(uv_timer_t *timer);
-static void look(struct sqlite_source *s);
 
 static void move(struct sqlite_source *s, enum state to)
 {
@@ -547,10 +549,9 @@ static void read_slice(struct sqlite_source *s)
         s->cursor.id = id;
         s->cursor.row = hash_row(s->rows);
     }
-    if (rc == SQLITE_ROW) {
-        wake(s, 0);
+    if (rc == SQLITE_ROW)
         return;
-    }
+    uv_idle_stop(&s->idle);
     if (rc != SQLITE_DONE) {
         char text[ERR_MAX];
         snprintf(text, sizeof text, "%s", sqlite3_errmsg(s->db));
@@ -570,6 +571,11 @@ static void read_slice(struct sqlite_source *s)
     }
     if (s->stopping)
         close_source(s);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    read_slice(idle->data);
 }
 
 static void look(struct sqlite_source *s)
@@ -607,6 +613,7 @@ static void look(struct sqlite_source *s)
         return;
     }
     move(s, READING);
+    uv_idle_start(&s->idle, on_idle);
     read_slice(s);
     return;
 failed:
@@ -649,8 +656,6 @@ static void on_timer(uv_timer_t *timer)
         open_db(s);
     else if (s->state == FOLLOWING)
         poll_file(s);
-    else if (s->state == READING)
-        read_slice(s);
 }
 
 /* ---- the interface ---- */
@@ -676,11 +681,10 @@ static bool sqlite_start(struct source *source, struct str cursor, struct err *e
 {
     struct sqlite_source *s = (struct sqlite_source *)source;
     CHECK(s->state == IDLE);
-    int rc = uv_timer_init(s->loop, &s->timer);
-    if (rc != 0)
-        return err_set(err, "%s", uv_strerror(rc));
-    s->timer.data = s;
-    s->has_timer = true;
+    uv_timer_init(s->loop, &s->timer); /* neither can fail */
+    uv_idle_init(s->loop, &s->idle);
+    s->timer.data = s->idle.data = s;
+    s->handles = 2;
     s->cursor = parse_cursor(cursor);
     move(s, AWAY);
     wake(s, 0);
@@ -709,6 +713,8 @@ static bool sqlite_cursor(struct source *source, struct buf *out)
 static void on_closed(uv_handle_t *handle)
 {
     struct sqlite_source *s = handle->data;
+    if (--s->handles > 0)
+        return;
     move(s, CLOSED);
     s->done(s->done_ctx);
 }
@@ -717,8 +723,9 @@ static void close_source(struct sqlite_source *s)
 {
     close_db(s);
     move(s, CLOSING);
-    if (s->has_timer) {
+    if (s->handles > 0) {
         uv_close((uv_handle_t *)&s->timer, on_closed);
+        uv_close((uv_handle_t *)&s->idle, on_closed);
         return;
     }
     move(s, CLOSED);

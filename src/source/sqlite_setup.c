@@ -4,16 +4,18 @@
 #include "source/sqlite_file.h"
 #include "source/sqlite_plan.h"
 #include "source/sqlite_schema.h"
+#include "source/sqlite_verify.h"
 #include "source/sqltext.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { PLAN_MEMORY = 64 << 20, STATEMENT_SHOWN = 200, LOOKS = 3, BUSY_MS = 5000 };
+enum { PLAN_MEMORY = 64 << 20, STATEMENT_SHOWN = 200, LOOKS = 3, LOOK_MS = 1000, APPLY_MS = 5000 };
 
 struct setup {
     const char *path;
     struct sqlite_schema *schema;
+    struct sqlite_verdicts *verdicts; /* of what is there already; NULL when not asked for */
     enum sqlite_file mode;
     struct arena arena;
     struct sqlite_plan *plans;
@@ -23,12 +25,29 @@ struct setup {
 static void setup_free(struct setup *setup)
 {
     sqlite_schema_free(setup->schema);
+    sqlite_verdicts_free(setup->verdicts);
     arena_free(&setup->arena);
 }
 
-/* The schema in one snapshot. A file in rollback mode is read without a lock, so what is read may
- * be torn by a write: then once more. */
-static bool setup_read(struct setup *setup, struct err *err)
+/* In one snapshot; `watch` may be NULL. */
+static bool read_open(struct setup *setup, sqlite3 *db, const struct watch *watch, struct err *err)
+{
+    int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        return err_set(err, "%s", sqlite3_errmsg(db));
+    setup->schema = sqlite_schema_read(db, &rc, err);
+    if (setup->schema && watch)
+        setup->verdicts = sqlite_verify(db, watch, &rc, err);
+    if (setup->schema && (!watch || setup->verdicts))
+        return true;
+    sqlite_schema_free(setup->schema);
+    setup->schema = NULL;
+    return false;
+}
+
+/* A file in rollback mode is read without a lock, so what is read may be torn by a write: then once
+ * more. */
+static bool setup_read(struct setup *setup, const struct watch *watch, struct err *err)
 {
     for (unsigned i = 0; i < LOOKS; i++) {
         sqlite3 *db = NULL;
@@ -39,15 +58,13 @@ static bool setup_read(struct setup *setup, struct err *err)
             return err_set(err, "%s: it is empty: create its tables first", setup->path);
         if (setup->mode == SQLITE_FILE_FAILED)
             return err_prefix(err, "%s", setup->path);
-        sqlite3_busy_timeout(db, BUSY_MS);
-        int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
-        if (rc != SQLITE_OK)
-            err_set(err, "%s", sqlite3_errmsg(db));
-        else
-            setup->schema = sqlite_schema_read(db, NULL, err);
+        sqlite3_busy_timeout(db, LOOK_MS);
+        bool ok = read_open(setup, db, watch, err);
         sqlite3_close(db);
-        if (setup->schema)
+        if (ok)
             return true;
+        if (setup->mode == SQLITE_FILE_WAL)
+            break;
     }
     return err_prefix(err, "%s: reading its schema", setup->path);
 }
@@ -79,13 +96,22 @@ static bool setup_plan(struct setup *setup, const struct watch *watch, struct pl
     return true;
 }
 
-static void drop_ours(struct buf *sql, const struct sqlite_schema *schema)
+static void drop_trigger(struct buf *sql, struct str name)
 {
-    for (size_t i = 0; i < schema->n_triggers; i++) {
-        buf_text(sql, "DROP TRIGGER IF EXISTS ");
-        sqltext_name(sql, schema->triggers[i].name);
-        buf_text(sql, ";\n");
-    }
+    buf_text(sql, "DROP TRIGGER IF EXISTS ");
+    sqltext_name(sql, name);
+    buf_text(sql, ";\n");
+}
+
+/* What is there, and what will be made: the text may run at another time than it was written. */
+static void drop_ours(struct buf *sql, const struct setup *setup)
+{
+    for (size_t i = 0; i < setup->schema->n_triggers; i++)
+        drop_trigger(sql, setup->schema->triggers[i].name);
+    for (size_t i = 0; i < setup->n_plans; i++)
+        for (size_t k = 0; k < setup->plans[i].n_triggers; k++)
+            if (!sqlite_schema_trigger(setup->schema, setup->plans[i].triggers[k].name))
+                drop_trigger(sql, setup->plans[i].triggers[k].name);
     buf_text(sql, "DROP VIEW IF EXISTS \"" SQLITE_LAST "\";\n"
                   "DROP TABLE IF EXISTS \"" SQLITE_CHANGES "\";\n"
                   "DROP TABLE IF EXISTS \"" SQLITE_META "\";\n");
@@ -166,6 +192,20 @@ static void write_plan(struct buf *sql, const struct sqlite_plan *plan)
     }
 }
 
+/* Everything is there, and nothing else of ours. Making it anew would be harmless, but clients
+ * would have to refetch everything, at each deployment that runs setup. */
+static bool is_up_to_date(const struct setup *setup)
+{
+    const struct sqlite_verdicts *verdicts = setup->verdicts;
+    size_t triggers = 1; /* the one that trims */
+    for (size_t i = 0; i < verdicts->n; i++)
+        if (!verdicts->items[i].covered)
+            return false;
+    for (size_t i = 0; i < setup->n_plans; i++)
+        triggers += setup->plans[i].n_triggers;
+    return verdicts->set_up && verdicts->trims && triggers == setup->schema->n_triggers;
+}
+
 static bool done(const char *path, const struct buf *sql, struct err *err)
 {
     return !sql->overflow || err_set(err, "%s: the SQL is longer than %zu bytes", path, sql->max);
@@ -177,7 +217,7 @@ bool sqlite_setup_sql(const char *path, const struct watch *watch, struct buf *s
     struct setup setup = {.path = path};
     arena_init(&setup.arena, PLAN_MEMORY);
     *at = (struct place){0};
-    bool ok = setup_read(&setup, err) && setup_plan(&setup, watch, at, err);
+    bool ok = setup_read(&setup, watch, err) && setup_plan(&setup, watch, at, err);
     if (!ok)
         goto out;
     buf_text(sql,
@@ -187,8 +227,14 @@ bool sqlite_setup_sql(const char *path, const struct watch *watch, struct buf *s
         buf_text(sql,
                  "\n-- So that a reader never makes a writer wait or fail. Stays with the file.\n"
                  "PRAGMA journal_mode=WAL;\n");
+    if (is_up_to_date(&setup)) {
+        buf_text(sql,
+                 "\n-- The triggers for this configuration are there already: nothing to make.\n");
+        ok = done(path, sql, err);
+        goto out;
+    }
     buf_text(sql, "\nBEGIN IMMEDIATE;\n");
-    drop_ours(sql, setup.schema);
+    drop_ours(sql, &setup);
     write_tables(sql, &setup);
     buf_str(sql, sqlite_plan_trim(&setup.arena, SQLITE_RING).sql);
     buf_text(sql, ";\n");
@@ -208,11 +254,11 @@ out:
 bool sqlite_teardown_sql(const char *path, struct buf *sql, struct err *err)
 {
     struct setup setup = {.path = path};
-    bool ok = setup_read(&setup, err);
+    bool ok = setup_read(&setup, NULL, err);
     if (ok) {
         buf_text(sql,
                  "-- Removes everything that `unstale setup sqlite` made.\nBEGIN IMMEDIATE;\n");
-        drop_ours(sql, setup.schema);
+        drop_ours(sql, &setup);
         buf_text(sql, "COMMIT;\n");
         ok = done(path, sql, err);
     }
@@ -234,16 +280,16 @@ static bool run(sqlite3 *db, sqlite3_stmt *stmt, struct err *err)
     return rc == SQLITE_DONE || err_set(err, "%s", sqlite3_errmsg(db));
 }
 
-/* Puts the statement that failed in front of the error, without what stands before it. */
-static bool name_statement(const char *sql, const char *rest, struct err *err)
+/* Puts the statement that failed in front of the error: from its first word to its first ";". */
+static bool name_statement(const char *sql, struct err *err)
 {
-    struct str text = str_of(sql);
-    struct str scan = text;
-    if (rest && rest > sql)
-        text.n = (size_t)(rest - sql);
-    struct sqltext_token first = sqltext_next(&scan);
-    if (first.kind != SQLTEXT_END && first.text.p < text.p + text.n)
-        text = str_from(text, (size_t)(first.text.p - text.p));
+    struct str rest = str_of(sql);
+    struct sqltext_token token = sqltext_next(&rest);
+    struct str text = {.p = token.text.p, .n = 0};
+    while (token.kind != SQLTEXT_END && !str_is(token.text, ";") && text.n < STATEMENT_SHOWN) {
+        text.n = (size_t)(token.text.p - text.p) + token.text.n;
+        token = sqltext_next(&rest);
+    }
     bool cut = text.n > STATEMENT_SHOWN;
     text.n = cut ? STATEMENT_SHOWN : text.n;
     return err_prefix(err, "in the statement\n%.*s%s\n", STR_ARG(text), cut ? "..." : "");
@@ -259,7 +305,7 @@ static bool run_all(sqlite3 *db, const char *sql, struct err *err)
             rc == SQLITE_OK ? !stmt || run(db, stmt, err) : err_set(err, "%s", sqlite3_errmsg(db));
         sqlite3_finalize(stmt);
         if (!ok)
-            return name_statement(sql, rest, err);
+            return name_statement(sql, err);
         sql = rest;
     }
     return true;
@@ -274,7 +320,7 @@ bool sqlite_setup_apply(const char *path, const struct buf *sql, struct err *err
         err_set(err, "%s", db ? sqlite3_errmsg(db) : "out of memory");
         goto out;
     }
-    sqlite3_busy_timeout(db, BUSY_MS);
+    sqlite3_busy_timeout(db, APPLY_MS);
     text = sqlite3_mprintf("%.*s", (int)sql->len, sql->data ? sql->data : "");
     if (!text)
         err_set(err, "out of memory");
@@ -294,8 +340,11 @@ bool sqlite_setup_check(const char *path, const struct watch *watch, struct plac
     struct setup setup = {.path = path};
     arena_init(&setup.arena, PLAN_MEMORY);
     *at = (struct place){0};
-    /* What cannot be read cannot contradict the rules; serving says why it cannot be read. */
-    bool ok = !setup_read(&setup, NULL) || setup_plan(&setup, watch, at, err);
+    bool ok = setup_read(&setup, NULL, err);
+    if (ok)
+        ok = setup_plan(&setup, watch, at, err);
+    else
+        ok = setup.mode == SQLITE_FILE_MISSING || setup.mode == SQLITE_FILE_EMPTY;
     setup_free(&setup);
     return ok;
 }

@@ -17,7 +17,8 @@ bool sqlite_setup_sql(const char *path, const struct watch *watch, struct buf *s
 /* Appends the SQL that removes every trace. */
 bool sqlite_teardown_sql(const char *path, struct buf *sql, struct err *err);
 bool sqlite_setup_apply(const char *path, const struct buf *sql, struct err *err);
-/* Tables and columns of `watch` exist? For the start and `unstale check`; a missing file is fine
- * (nothing can be said yet): true. */
+/* Tables and columns of `watch` exist, and can be followed? For the start and `unstale check`. A
+ * missing or empty file is fine (nothing can be said yet): true. A file that cannot be read: false,
+ * and `at` is {0, 0}. Never makes a writer wait or fail: without WAL it reads without a lock. */
 bool sqlite_setup_check(const char *path, const struct watch *watch, struct place *at,
                         struct err *err);

@@ -29,5 +29,6 @@ struct watch_table {
 struct watch {
     struct watch_table *tables;
     size_t n_tables;
-    bool every_table; /* a "*" rule: tables without a rule of their own are watched too, by primary key alone */
+    bool every_table; /* a "*" rule: tables without a rule of their own are watched too, by primary
+                         key alone */
 };

@@ -71,6 +71,7 @@ static void on_change(void *ctx, struct source *source, const struct change *cha
         return;
     }
     b->changes++;
+    b->time_ms = change->time_ms;
     buf_str(&b->heard, change->resource);
     buf_byte(&b->heard, ' ');
     buf_str(&b->heard, change->action_name);
@@ -306,6 +307,26 @@ static bool says(const struct sqlite_bench *b, const void *wanted)
 void sqlite_bench_wait_why(struct sqlite_bench *b, const char *text)
 {
     wait_for(b, says, text, text);
+}
+
+static bool has_heard(const struct sqlite_bench *b, const void *wanted)
+{
+    return b->heard.len > 0 && memmem(b->heard.data, b->heard.len, wanted, strlen(wanted)) != NULL;
+}
+
+void sqlite_bench_wait_heard(struct sqlite_bench *b, const char *text)
+{
+    wait_for(b, has_heard, text, text);
+}
+
+int64_t sqlite_bench_number(struct sqlite_bench *b, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(b->db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return number;
 }
 
 static bool has_gap(const struct sqlite_bench *b, const void *wanted)

@@ -39,10 +39,10 @@ struct sqlite_bench {
     size_t n_texts;
     struct buf heard; /* lines */
     unsigned gaps, transactions, changes, fences;
-    size_t largest; /* changes in one loop turn */
-    bool refuse;    /* begin is refused */
-    bool refused;   /* ... and was */
-    bool open;      /* a transaction of the sink */
+    uint64_t time_ms; /* of the last change */
+    bool refuse;      /* begin is refused */
+    bool refused;     /* ... and was */
+    bool open;        /* a transaction of the sink */
     bool told_current, current;
     char why[1024];
 };
@@ -73,5 +73,9 @@ void sqlite_bench_wait_current(struct sqlite_bench *b, bool current);
 /* Waits until `why` contains the text. */
 void sqlite_bench_wait_why(struct sqlite_bench *b, const char *text);
 void sqlite_bench_wait_gap(struct sqlite_bench *b);
+/* Waits until what was heard contains the text. */
+void sqlite_bench_wait_heard(struct sqlite_bench *b, const char *text);
+/* The one integer that a query answers. */
+int64_t sqlite_bench_number(struct sqlite_bench *b, const char *sql);
 /* Turns the loop once. */
 void sqlite_bench_turn(struct sqlite_bench *b);
