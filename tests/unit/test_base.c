@@ -358,6 +358,27 @@ static void utf8_knows_what_is_well_formed(void **state)
     assert_false(utf8_check(STR("a\xc3\xbc\xe2\x82z")));
 }
 
+/* Every sequence of two bytes, and those of four in steps, behind text that was taken in eights. */
+static void utf8_walked_in_pieces_is_what_it_is_as_a_whole(void **state)
+{
+    for (uint32_t i = 0; i < 0x20000; i++) {
+        uint32_t word = i < 0x10000 ? i : 0xe0000000u + (i - 0x10000) * 0x2083u;
+        size_t n = i < 0x10000 ? 2 : 4;
+        char bytes[13] = "12345678x";
+        for (size_t k = 0; k < n; k++)
+            bytes[9 + k] = (char)(word >> 8 * (n - 1 - k) & 0xff);
+        struct str text = {.p = bytes, .n = 9 + n};
+        struct utf8_walk whole = {0}, cut = {0};
+        size_t fine = utf8_walk(&whole, text), one_by_one = 0;
+        while (one_by_one < text.n &&
+               utf8_walk(&cut, (struct str){.p = bytes + one_by_one, .n = 1}) == 1)
+            one_by_one++;
+        assert_int_equal(fine, one_by_one);
+        assert_int_equal(fine == text.n && whole.need == 0, utf8_check(text));
+        assert_int_equal(cut.need, whole.need);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +398,7 @@ int main(void)
         cmocka_unit_test(table_gives_memory_back_when_it_empties),
         cmocka_unit_test(hash_is_siphash_1_3),
         cmocka_unit_test(utf8_knows_what_is_well_formed),
+        cmocka_unit_test(utf8_walked_in_pieces_is_what_it_is_as_a_whole),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
