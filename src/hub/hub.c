@@ -284,14 +284,27 @@ static bool missed(const struct hub *hub, const struct entry *entry, struct str 
            (P < extra->notice_floor && notice_after < extra->notice_number);
 }
 
+enum { LINE = 64 };
+
+/* A mark is two lines of memory that nobody has looked at for long: the next few are fetched
+ * while one is told. */
+static void fetch(const struct mark *mark)
+{
+    __builtin_prefetch(mark);
+    __builtin_prefetch((const void *)((uintptr_t)mark + LINE));
+}
+
 static size_t read_keys(const struct entry *entry, uint64_t P, const struct hub_reader *reader)
 {
-    enum { AHEAD = 8 };
+    enum { AHEAD = 6 };
+    const struct row *row = &entry->keys;
     size_t n = 0;
-    for (uint32_t i = entry->keys.len; i-- > entry->keys.first;) {
-        const struct mark *mark = entry->keys.slots[i];
-        if (i >= AHEAD)
-            __builtin_prefetch(entry->keys.slots[i - AHEAD]);
+    for (uint32_t i = row->len, k = 0; i-- > row->first && k < AHEAD; k++)
+        fetch(row->slots[i]);
+    for (uint32_t i = row->len; i-- > row->first;) {
+        const struct mark *mark = row->slots[i];
+        if (i >= row->first + AHEAD)
+            fetch(row->slots[i - AHEAD]);
         if (!mark)
             continue;
         if (mark->position <= P)

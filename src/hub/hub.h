@@ -15,16 +15,19 @@
  *     A tick never cuts a transaction.
  *  5. index memory (scopes, marks, entity marks, tables) <= index_memory, notice rings <=
  *     notice_memory, held keys <= held_max: past a bound the oldest goes and a floor rises.
+ *     Families (the configured ones, families_max others and "*") are never freed; with a bound
+ *     that leaves room for nothing else every mark is a reset of its scope's family.
  *  6. [] on a scope drops the scope's other marks and entity marks; [] on a
  *     family drops only the family's own. [] is never held.
  *  7. No entity mark and no notice is ever laid in a family.
  *
- * Costs: hub_mark O(1) (one hash of the key, no allocation for a known one);
- * hub_since O(keys in the answer) + one look-up; eviction O(1) a mark; widening
- * O(max_keys), at most once in max_keys/4 insertions of a scope.
+ * Costs: hub_mark one hash of the key and a scan over four bytes for each key of the scope
+ * (200: some 20 ns), no allocation for a known one; hub_since O(keys in the answer) + one look-up;
+ * eviction O(1) a mark; widening O(max_keys log max_keys), at most once in max_keys/4 insertions
+ * of a scope. Nothing pauses to move all scopes. bench/index.c measures.
  *
- * The index itself is hub/index.h; rings hub/notices.h; held keys hub/hold.h;
- * saving hub/snapshot.h. */
+ * The index itself is hub/index.h, entity marks hub/entities.h, widening hub/widen.c, rings
+ * hub/notices.h, held keys hub/hold.h, saving hub/snapshot.c, catching up hub/round.h. */
 #pragma once
 
 #include "base/buf.h"
