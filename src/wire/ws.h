@@ -74,7 +74,8 @@ enum ws_read {
     WS_PING,   /* .text, any bytes: a pong with the same is due, the last one's is enough */
     WS_PONG,   /* .text */
     WS_CLOSE,  /* .code (WS_NO_CODE: none) and .text, the reason: a close with that code is due */
-    WS_FAILED, /* close with .code and .text, a sentence of ours that lives for ever */
+    WS_FAILED, /* close with .code (1002, 1003, 1007, 1009; 1013: no memory) and .text, a sentence
+                  of ours that lives for ever */
 };
 
 struct ws_event {
