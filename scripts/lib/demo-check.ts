@@ -115,6 +115,8 @@ try {
   console.log(`${took} ms from sqlite3 to the new answer`)
 } catch (error) {
   console.log(`failed: ${error instanceof Error ? error.message : String(error)}`)
+  const causes = [client.getState().failure, ...observers.map((observer) => observer.getCurrentResult().error)]
+  for (const cause of causes) if (cause !== null) console.log(`       ${cause.message}`)
   process.exitCode = 1
 } finally {
   for (const stop of unobserve) stop()

@@ -29,7 +29,8 @@ service_wait() {
         [[ ${SERVICE_NAMES[index]} == "$1" ]] && break
     done
     log=${SERVICE_LOGS[index]} pid=${SERVICE_PIDS[index]}
-    while ADDRESS=$(service_address "$log") && [[ -z $ADDRESS ]]; do
+    # The log itself may not be there yet.
+    while ! ADDRESS=$(service_address "$log") || [[ -z $ADDRESS ]]; do
         if ! kill -0 "$pid" 2>/dev/null; then
             cat "$log" >&2
             die "$1 did not start; its output is above"
