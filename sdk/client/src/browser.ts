@@ -16,25 +16,27 @@ export function pageTargets(): PageTargets {
   return targets
 }
 
-/** Calls `verify(true)` when what was open is probably dead (another network, a page back from the back/forward
- *  cache), `verify(false)` when its end may have gone unnoticed (a page that was hidden or frozen). */
+/** Calls `verify(true)` when what was open is probably dead (another network, a page that was frozen or comes back from the
+ *  back/forward cache), `verify(false)` when its end may have gone unnoticed (a page that was hidden). In Chromium a response
+ *  for which bytes arrived while the page was frozen may stay silent for good afterwards, without an error or an end. */
 export function watchPage(targets: PageTargets, verify: (suspect: boolean) => void): Unsubscribe {
   const { window, document } = targets
   const onOnline = () => verify(true)
   const onPageShow = (event: Event) => {
     if ((event as Event & { persisted?: boolean }).persisted) verify(true)
   }
+  const onResume = () => verify(true)
   const onVisible = () => {
     if (document?.visibilityState === 'visible') verify(false)
   }
   window?.addEventListener('online', onOnline)
   window?.addEventListener('pageshow', onPageShow)
   document?.addEventListener('visibilitychange', onVisible)
-  document?.addEventListener('resume', onVisible)
+  document?.addEventListener('resume', onResume)
   return () => {
     window?.removeEventListener('online', onOnline)
     window?.removeEventListener('pageshow', onPageShow)
     document?.removeEventListener('visibilitychange', onVisible)
-    document?.removeEventListener('resume', onVisible)
+    document?.removeEventListener('resume', onResume)
   }
 }

@@ -470,6 +470,13 @@ describe('in a browser', () => {
     expect(server.exchanges).toHaveLength(2)
   })
 
+  test('a page that was frozen reopens, since its stream may be stuck', async () => {
+    const targets = page()
+    await connected({ page: targets })
+    targets.document.dispatchEvent(new Event('resume'))
+    expect(server.exchanges).toHaveLength(2)
+  })
+
   test('a page back from the back/forward cache reopens', async () => {
     const targets = page()
     await connected({ page: targets })
