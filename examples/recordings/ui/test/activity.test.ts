@@ -67,6 +67,17 @@ test('one fetch that answers three pushes counts once', () => {
   assert.ok(happenings.every((one) => one.refetches[0]?.state === 'done'))
 })
 
+test('a push that comes during the refetch for another leaves that one done', () => {
+  push(1)
+  activity.report({ type: 'refetch', at: Date.now(), causes: [1], ...name() })
+  push(2)
+  activity.report({ type: 'settled', at: Date.now(), causes: [1], ok: true, ms: 3, again: true, ...name() })
+  const states = () => activity.getSnapshot().happenings.map((one) => one.refetches[0]?.state)
+  assert.deepEqual(states(), ['waiting', 'done'])
+  answer([2], Date.now())
+  assert.deepEqual(states(), ['done', 'done'])
+})
+
 test('only the newest pushes are kept', () => {
   for (let id = 1; id <= 100; id++) push(id)
   const { pushes, happenings } = activity.getSnapshot()

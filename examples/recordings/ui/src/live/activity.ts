@@ -134,8 +134,9 @@ export function createActivity(queryClient: QueryClient): Activity {
           move(report.causes, report.queryHash, { state: 'fetching', before: newestWrite(cached(report.queryHash)) })
           break
         case 'settled': {
-          const { causes, queryHash, ok, again } = report
-          move(causes, queryHash, { state: !ok ? 'failed' : again ? 'waiting' : 'done' })
+          const { causes, queryHash, ok } = report
+          /* If it is done again because of a later mark, that is the later one's refetch. */
+          move(causes, queryHash, { state: ok ? 'done' : 'failed' })
           if (answersPush(causes)) set({ fetches: history.fetches + 1 })
           if (ok) {
             const newest = newestWrite(cached(queryHash))
