@@ -24,6 +24,7 @@
 #include "state.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -303,7 +304,6 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
     unsigned connections = connections_possible(config, app->log);
     struct worker_options options = {
         .listen = config->listen,
-        .reuse_port = app->n_workers > 1,
         .server = {.http = {.head = limits->head,
                             .body = limits->publish_body,
                             .headers = HTTP_HEADERS_MAX},
@@ -327,6 +327,7 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
     };
     for (unsigned i = 0; i < app->n_workers; i++) {
         options.index = i;
+        options.join = i > 0;
         app->workers[i] = worker_new(&options, err);
         if (!app->workers[i])
             return false;
@@ -391,6 +392,8 @@ static void watch_signals(struct app *app)
     app->term.data = app->interrupt.data = app;
     uv_signal_start(&app->term, on_signal, SIGTERM);
     uv_signal_start(&app->interrupt, on_signal, SIGINT);
+    /* Who reads the log may go; that is no reason to end. Sockets are written to without it. */
+    signal(SIGPIPE, SIG_IGN);
 }
 
 static void start_auth(struct app *app)

@@ -42,7 +42,7 @@ void events_ready(struct buf *out, enum format format, const struct events_ready
     struct buf text = BUF_INIT(POSITION_TEXT_MAX);
     struct str position = position_text(&text, ready->position);
     struct event event = event_begin(out, format, "ready");
-    buf_printf(out, "{\"connection\":\"c_%llx\",\"scopes\":{",
+    buf_printf(out, "{\"connection\":\"c_%x_%llx\",\"scopes\":{", ready->worker,
                (unsigned long long)ready->connection);
     for (size_t i = 0; i < ready->n; i++) {
         if (i)

@@ -16,6 +16,7 @@
 enum standing { STANDING_FRESH, STANDING_EXACT, STANDING_RESET };
 
 struct events_ready {
+    unsigned worker; /* with `connection` the name: ids are a thread's own */
     uint64_t connection;
     const struct str *scopes;
     const enum standing *standings;

@@ -184,7 +184,8 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
                 scope_in_family(catchup->scopes[j].name, catchup->scopes[i].name))
                 catchup->scopes[i].since = catchup->scopes[j].since;
     }
-    const struct events_ready ready = {.connection = catchup->conn,
+    const struct events_ready ready = {.worker = catchup->worker,
+                                       .connection = catchup->conn,
                                        .scopes = names,
                                        .standings = standings,
                                        .n = catchup->n_scopes,

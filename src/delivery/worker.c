@@ -171,7 +171,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
     CHECK(uv_loop_init(&worker->loop) == 0);
     const struct server_options server = {.loop = &worker->loop,
                                           .listen = options->listen,
-                                          .reuse_port = options->reuse_port,
+                                          .join = options->join,
                                           .limits = options->server,
                                           .ops = &ops,
                                           .ctx = worker,

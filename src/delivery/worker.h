@@ -19,7 +19,7 @@ struct worker;
 struct worker_options {
     unsigned index;
     const char *listen;
-    bool reuse_port;
+    bool join; /* the port of another worker */
     struct server_limits server;
     uint64_t epoch;
     uint64_t start; /* the hub's last tick */

@@ -71,7 +71,7 @@ void listener_set_stalled(int fd, uint64_t stalled_ms)
     set_stalled(fd, stalled_ms);
 }
 
-int listener_open(const char *address, bool reuse_port, uint64_t stalled_ms,
+int listener_open(const char *address, bool join, uint64_t stalled_ms,
                   char text[LISTENER_ADDRESS_MAX], struct err *err)
 {
     struct sockaddr_storage where = {.ss_family = AF_UNSPEC};
@@ -82,11 +82,13 @@ int listener_open(const char *address, bool reuse_port, uint64_t stalled_ms,
     fd = socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     size = where.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     if (fd < 0 || !set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-        (reuse_port && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+        (join && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
         (where.ss_family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) ||
         !set(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
         !set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT_MAX) || !set_stalled(fd, stalled_ms) ||
-        bind(fd, (struct sockaddr *)&where, size) != 0 || listen(fd, BACKLOG) != 0 ||
+        bind(fd, (struct sockaddr *)&where, size) != 0 ||
+        /* Bound alone, so that nobody else has it; from here on others of ours may join. */
+        !set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&where, &size) != 0) {
         err_set(err, "%s", strerror(errno));
         goto failed;

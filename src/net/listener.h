@@ -15,8 +15,10 @@ enum { LISTENER_ADDRESS_MAX = 64 };
 struct sockaddr;
 
 /* `address`: "127.0.0.1:8080", "[::1]:8080", "localhost:8080" (the IPv4 loopback); port 0: any free
- * one. `text` becomes the same with the actual port. -1: err has a sentence. */
-int listener_open(const char *address, bool reuse_port, uint64_t stalled_ms,
+ * one. `text` becomes the same with the actual port. `join`: a listener of ours has the port
+ * already, share it; otherwise nobody may have it, another process of the same user neither (the
+ * kernel would give each of them a part of the connections). -1: err has a sentence. */
+int listener_open(const char *address, bool join, uint64_t stalled_ms,
                   char text[LISTENER_ADDRESS_MAX], struct err *err);
 /* For the connections accepted from here on. */
 void listener_set_stalled(int fd, uint64_t stalled_ms);

@@ -167,8 +167,8 @@ struct server *server_new(const struct server_options *options, struct err *err)
         err_set(err, "open an epoll set: %s", strerror(errno));
         goto failed;
     }
-    server->listener = listener_open(options->listen, options->reuse_port,
-                                     options->limits.stalled_ms, server->address, err);
+    server->listener = listener_open(options->listen, options->join, options->limits.stalled_ms,
+                                     server->address, err);
     if (server->listener < 0)
         goto failed;
     if (!watch(server, server->listener, EPOLLIN, NULL)) {

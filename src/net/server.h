@@ -65,7 +65,7 @@ struct server_limits {
 struct server_options {
     uv_loop_t *loop;
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
-    bool reuse_port;    /* several servers share the port */
+    bool join;          /* another server of ours listens there already: share the port */
     struct server_limits limits;
     const struct server_ops *ops;
     void *ctx;

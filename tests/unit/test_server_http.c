@@ -498,17 +498,12 @@ static const char *taken_address;
 static void the_same_address(struct server_options *options)
 {
     options->listen = taken_address;
-    options->reuse_port = true;
-}
-
-static void shared(struct server_options *options)
-{
-    options->reuse_port = true;
+    options->join = true;
 }
 
 static void several_servers_share_a_port(void **state)
 {
-    struct rig *one = rig_new(shared);
+    struct rig *one = rig_new(NULL);
     taken_address = server_address(one->server);
     struct rig *two = rig_new(the_same_address);
     assert_string_equal(server_address(one->server), server_address(two->server));
