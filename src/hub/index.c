@@ -102,6 +102,7 @@ void row_add(struct index *index, struct row *row, struct mark *mark, uint32_t h
     if (row->len == row->cap)
         row_move(index, row,
                  row->live < row->cap - row->cap / 4 ? row->cap : row->cap + row->cap / 2 + 1);
+    CHECK(row->slots);
     row->slots[row->len] = mark;
     row_hashes(row)[row->len++] = hash;
     row->live++;
@@ -136,7 +137,9 @@ uint32_t row_after(const struct row *row, uint64_t P)
 uint32_t row_find(const struct row *row, uint32_t hash, uint32_t below)
 {
     enum { STRIDE = 8 };
-    const uint32_t *hashes = row->cap ? row_hashes(row) : NULL;
+    if (row->cap == 0)
+        return NO_SLOT;
+    const uint32_t *hashes = row_hashes(row);
     /* Newest first: what changes often is found early. */
     while (below > row->first) {
         uint32_t hits = 0;
@@ -398,8 +401,9 @@ void mark_move_to_end(struct index *index, struct row *row, uint32_t slot)
 
 static void row_clear(struct index *index, struct row *row)
 {
-    while (row->live)
-        mark_drop(index, row, row->len - 1);
+    for (uint32_t i = row->first; i < row->len; i++)
+        if (row->slots[i])
+            mark_free(index, row->slots[i]);
     row_release(index, row);
 }
 
