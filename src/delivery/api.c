@@ -2,9 +2,14 @@
 
 #include "base/jsontext.h"
 #include "base/mem.h"
-#include "model/scope.h"
+#include "delivery/close_code.h"
+#include "delivery/events.h"
+#include "delivery/scopes.h"
+#include "delivery/session.h"
 #include "wire/query.h"
 #include "wire/sse.h"
+#include "wire/ws.h"
+#include "wire/ws_handshake.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -15,6 +20,7 @@ enum {
     API_HEADERS_MAX = 2048,
     API_PUBLISH_FACTOR = 24, /* parsed structs for each byte of a body, at most */
     API_BACKOFF_S = 1,
+    API_MESSAGE_MAX = 64 * 1024, /* of a WebSocket client */
     API_RETRY_MS = 1000, /* EventSource waits this long, and a random part of the spread, before it
                             comes back */
 };
@@ -89,73 +95,28 @@ static void respond_position(struct call *call, unsigned status, uint64_t sequen
     buf_free(&body);
 }
 
-static void refuse_read(struct call *call, enum authorizer_answer answer, struct str scope)
-{
-    struct err err = ERR_INIT;
-    switch (answer) {
-    case AUTHORIZER_WHO:
-        refuse(call, 401, "this needs a valid token");
-        return;
-    case AUTHORIZER_UNBOUNDED:
-        err_set(
-            &err,
-            "scope \"%.*s\" asks for every scope of the family that you may read, and you may read "
-            "any: name the scopes",
-            STR_ARG(scope));
-        refuse(call, 400, err.text);
-        return;
-    case AUTHORIZER_NO:
-    case AUTHORIZER_YES:
-        err_set(&err, "you may not read scope \"%.*s\"", STR_ARG(scope));
-        refuse(call, 403, err.text);
-    }
-}
+/* ---- GET /v1/stream, /v1/ws ---- */
 
-/* ---- GET /v1/stream ---- */
-
-static bool add_scope(struct call *call, struct crowd_scope *scopes, size_t *n, struct str name,
-                      uint64_t since)
+/* What the parameters ask for. 0, or the status of the refusal. */
+static unsigned read_scopes(const struct call *call, const struct query *query,
+                            struct scopes *scopes, bool *changes, struct err *err)
 {
-    struct err err = ERR_INIT;
-    for (size_t i = 0; i < *n; i++) {
-        if (str_equal(scopes[i].name, name)) {
-            scopes[i].since = since; /* `fresh=` says it of a scope that `scope=` named */
-            return true;
-        }
+    /* Last-Event-ID wins over `since`: it is what this stream got last. */
+    struct str last = http_find(call->request, "last-event-id");
+    uint64_t since = scopes_since(scopes, last.n ? last : query_find(query, "since"));
+    unsigned status = 0;
+    *changes = false;
+    for (size_t i = 0; i < query->n && status == 0; i++) {
+        if (str_is(query->params[i].name, "scope"))
+            status = scopes_add(scopes, call->request, query->params[i].value, since, err);
+        if (str_is(query->params[i].name, "changes"))
+            *changes = str_is(query->params[i].value, "1");
     }
-    if (!scope_is_family(name) && !scope_check(name, &err)) {
-        refuse(call, 400, err.text);
-        return false;
-    }
-    enum authorizer_answer answer = call->api->options.authorizer->may_read(
-        call->api->options.authorizer->ctx, call->request, name);
-    if (answer != AUTHORIZER_YES) {
-        refuse_read(call, answer, name);
-        return false;
-    }
-    if (*n == call->api->options.scopes_max) {
-        err_set(&err, "more than %u scopes in one subscription (limits: scopes)",
-                call->api->options.scopes_max);
-        refuse(call, 400, err.text);
-        return false;
-    }
-    scopes[(*n)++] = (struct crowd_scope){.name = name, .since = since};
-    return true;
-}
-
-/* Last-Event-ID wins over `since`: it is what this stream got last. */
-static uint64_t since_of(const struct call *call, const struct query *query)
-{
-    struct str text = http_find(call->request, "last-event-id");
-    if (!text.n)
-        text = query_find(query, "since");
-    if (!text.n)
-        return CATCHUP_FRESH;
-    struct position position;
-    if (!position_parse(text, &position) || position.epoch != call->api->options.epoch ||
-        position.sequence >= CATCHUP_FRESH) /* above the hub's, and a word of ours */
-        return CATCHUP_LOST;
-    return position.sequence;
+    /* `fresh=` may say it of a scope that `scope=` named, too. */
+    for (size_t i = 0; i < query->n && status == 0; i++)
+        if (str_is(query->params[i].name, "fresh"))
+            status = scopes_add(scopes, call->request, query->params[i].value, CATCHUP_FRESH, err);
+    return status;
 }
 
 /* Each client its own, so that they do not come back all at once. */
@@ -167,61 +128,116 @@ static uint64_t retry_of(const struct call *call)
     return API_RETRY_MS + random % (call->api->options.spread_ms + 1);
 }
 
-static void open_stream(struct call *call, const struct query *query)
+static void open_stream(struct call *call, const struct scopes *scopes, bool changes)
 {
-    struct api *api = call->api;
-    struct crowd_scope *scopes = mem_array(api->options.scopes_max, sizeof *scopes);
-    size_t n = 0;
-    uint64_t since = since_of(call, query);
-    enum format format = FORMAT_SSE;
-    for (size_t i = 0; i < query->n; i++) {
-        if (str_is(query->params[i].name, "scope") &&
-            !add_scope(call, scopes, &n, query->params[i].value, since))
-            goto out;
-        if (str_is(query->params[i].name, "changes") && str_is(query->params[i].value, "1"))
-            format = FORMAT_SSE_CHANGES;
-    }
-    for (size_t i = 0; i < query->n; i++)
-        if (str_is(query->params[i].name, "fresh") &&
-            !add_scope(call, scopes, &n, query->params[i].value, CATCHUP_FRESH))
-            goto out;
-    if (n == 0) {
-        refuse(call, 400, "no scope: GET /v1/stream?scope=project:42");
-        goto out;
-    }
     buf_text(&call->headers,
              "Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
              "X-Accel-Buffering: no\r\n");
     if (call->request->method == HTTP_HEAD_) {
         conn_respond(call->conn, 200, buf_slice(&call->headers), (struct str){0});
-        goto out;
+        return;
     }
     struct buf head = BUF_INIT(API_HEADERS_MAX + 64);
     buf_text(&head, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
     buf_str(&head, buf_slice(&call->headers));
     buf_text(&head, "\r\n");
     sse_retry(&head, retry_of(call));
-    crowd_open(api->options.crowd, call->conn, format, scopes, n, buf_slice(&head), call->now);
+    crowd_open(call->api->options.crowd, call->conn, changes ? FORMAT_SSE_CHANGES : FORMAT_SSE,
+               scopes->items, scopes->n, buf_slice(&head), call->now);
     buf_free(&head);
-out:
-    free(scopes);
+}
+
+/* What the parameters of a stream say, with the memory in which it stands. */
+struct wish {
+    struct arena arena;
+    struct scopes scopes;
+    bool changes;
+    unsigned status; /* 0, or of the refusal */
+    struct err err;
+};
+
+static void wish_init(struct wish *wish, const struct call *call)
+{
+    const struct api_options *options = &call->api->options;
+    struct query query;
+    *wish = (struct wish){.err = ERR_INIT};
+    arena_init(&wish->arena, API_ARENA_MAX);
+    scopes_init(&wish->scopes, options->authorizer, options->epoch, options->scopes_max);
+    if (call->api->draining) {
+        wish->status = 503;
+        err_set(&wish->err, "the server is stopping; come back");
+    } else if (!query_parse(call->request->query, API_PARAMS_MAX, &wish->arena, &query,
+                            &wish->err)) {
+        wish->status = 400;
+    } else {
+        wish->status = read_scopes(call, &query, &wish->scopes, &wish->changes, &wish->err);
+    }
+}
+
+static void wish_free(struct wish *wish)
+{
+    scopes_free(&wish->scopes);
+    arena_free(&wish->arena);
 }
 
 static void get_stream(struct call *call)
 {
+    struct wish wish;
+    wish_init(&wish, call);
+    if (wish.status == 0 && wish.scopes.n == 0) {
+        wish.status = 400;
+        err_set(&wish.err, "no scope: GET /v1/stream?scope=project:42");
+    }
+    if (wish.status)
+        refuse(call, wish.status, wish.err.text);
+    else
+        open_stream(call, &wish.scopes, wish.changes);
+    wish_free(&wish);
+}
+
+static unsigned close_code_of(unsigned status)
+{
+    switch (status) {
+    case 401:
+        return CLOSE_CODE_TOKEN;
+    case 403:
+        return CLOSE_CODE_FORBIDDEN;
+    case 503:
+        return WS_TRY_LATER;
+    default:
+        return CLOSE_CODE_BAD_MESSAGE;
+    }
+}
+
+/* A browser cannot see the status of a refused handshake: it is accepted, and the refusal is a
+ * message and a close code. */
+static void get_websocket(struct call *call)
+{
+    struct wish wish;
     struct err err = ERR_INIT;
-    struct arena arena;
-    struct query query;
-    if (call->api->draining) {
-        refuse(call, 503, "the server is stopping; come back");
+    struct buf head = BUF_INIT(API_HEADERS_MAX + 8192);
+    unsigned status = 0;
+    struct str subprotocol = {0};
+    struct ws_offers offers = {0};
+    /* Who offers names and is given none ends the connection. */
+    ws_offers_next(call->request, &offers, &subprotocol);
+    if (!ws_handshake(call->request, subprotocol, &head, &status, &err)) {
+        buf_str(&call->headers, buf_slice(&head));
+        refuse(call, status, err.text);
+        buf_free(&head);
         return;
     }
-    arena_init(&arena, API_ARENA_MAX);
-    if (query_parse(call->request->query, API_PARAMS_MAX, &arena, &query, &err))
-        open_stream(call, &query);
-    else
-        refuse(call, 400, err.text);
-    arena_free(&arena);
+    wish_init(&wish, call);
+    enum format format = wish.changes ? FORMAT_WS_CHANGES : FORMAT_WS;
+    size_t n = wish.status ? 0 : wish.scopes.n;
+    if (wish.status)
+        events_error(&head, format, (struct str){0}, wish.err.text);
+    crowd_open(call->api->options.crowd, call->conn, format, wish.scopes.items, n, buf_slice(&head),
+               call->now);
+    if (wish.status)
+        crowd_close(call->api->options.crowd, call->conn, close_code_of(wish.status));
+    wish_free(&wish);
+    buf_free(&head);
 }
 
 /* ---- GET /v1/position ---- */
@@ -318,6 +334,7 @@ struct route {
 
 static const struct route routes[] = {
     {"/v1/stream", "GET, HEAD, OPTIONS", get_stream, NULL},
+    {"/v1/ws", "GET, OPTIONS", get_websocket, NULL},
     {"/v1/position", "GET, HEAD, OPTIONS", get_position, NULL},
     {"/v1/changes", "POST, OPTIONS", NULL, post_changes},
     {"/v1/notices", "POST, OPTIONS", NULL, post_notices},
@@ -379,7 +396,8 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
         /* refused */
     } else if (!route) {
         err_set(&err,
-                "there is nothing at %.*s; see /v1/stream, /v1/position, /v1/changes, /v1/notices",
+                "there is nothing at %.*s; see /v1/stream, /v1/ws, /v1/position, /v1/changes, "
+                "/v1/notices",
                 STR_ARG(request->path));
         refuse(&call, 404, err.text);
     } else if (request->method == HTTP_OPTIONS_) {
@@ -395,4 +413,30 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
         refuse(&call, 405, err.text);
     }
     buf_free(&call.headers);
+}
+
+/* ---- open WebSockets ---- */
+
+void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now, uint64_t wall_ms)
+{
+    const struct session_options options = {.crowd = api->options.crowd,
+                                            .authorizer = api->options.authorizer,
+                                            .epoch = api->options.epoch,
+                                            .scopes_max = api->options.scopes_max,
+                                            .message_max = API_MESSAGE_MAX,
+                                            .wall_ms = wall_ms};
+    if (!format_is_websocket(crowd_format(conn)) || crowd_closing(conn))
+        return; /* an SSE client has nothing to say */
+    crowd_heard(conn, now);
+    session_bytes(&options, conn, bytes);
+}
+
+bool api_writable(struct conn *conn)
+{
+    return session_writable(conn);
+}
+
+void api_closed(struct conn *conn)
+{
+    session_free(conn);
 }

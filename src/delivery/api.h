@@ -1,6 +1,7 @@
 /* api: the public HTTP routes of one delivery thread.
  *
  *     GET  /v1/stream     SSE               (DESIGN 5)
+ *     GET  /v1/ws         WebSocket
  *     GET  /v1/position
  *     POST /v1/changes, /v1/notices
  *     OPTIONS *           preflight
@@ -38,6 +39,13 @@ void api_free(struct api *api);
 
 void api_request(struct api *api, struct conn *conn, const struct http_request *request,
                  uint64_t now);
+/* What a client of an open WebSocket sent; `bytes` of a connection that crowd knows. */
+void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now,
+               uint64_t wall_ms);
+/* Before crowd_writable: what is owed to the client goes first. True: the connection is free. */
+bool api_writable(struct conn *conn);
+/* Before crowd_closed. */
+void api_closed(struct conn *conn);
 /* The hub's answer to a publish; takes the mail. */
 void api_published(struct api *api, struct server *server, struct mail_publish *publish);
 /* No new streams and publishes from here on: 503. */

@@ -6,11 +6,13 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "delivery/close_code.h"
 #include "delivery/events.h"
 #include "delivery/roster.h"
 #include "delivery/subscriber.h"
 #include "model/scope.h"
 #include "wire/sse.h"
+#include "wire/ws.h"
 
 #include <stdlib.h>
 
@@ -90,8 +92,7 @@ void crowd_free(struct crowd *crowd)
         return;
     CHECK(crowd->subscribers == 0);
     end_tick(crowd);
-    LIST_EACH(node, &crowd->inbox)
-    {
+    LIST_EACH (node, &crowd->inbox) {
         struct mail *mail = LIST_ITEM(node, struct mail, node);
         if (mail->kind == MAIL_TICK) {
             tick_unref(((struct mail_tick *)mail)->tick);
@@ -119,11 +120,13 @@ static struct position at(const struct crowd *crowd, uint64_t sequence)
 
 /* ---- rounds ---- */
 
-/* The subscriber's scopes, then their distinct families, then "*". */
+/* The subscriber's scopes, then their distinct families, then "*". Scopes that were added since the
+ * last one are greeted by it. */
 static struct catchup *catchup_new(struct crowd *crowd, struct subscriber *subscriber,
-                                   const uint64_t *since, uint64_t from)
+                                   uint64_t from)
 {
     uint32_t n_scopes = subscriber->n_places, n = 0;
+    uint32_t first_added = n_scopes - subscriber->n_added;
     size_t bytes = SCOPE_EVERY.n;
     for (uint32_t i = 0; i < n_scopes; i++) {
         const struct roster_scope *scope = subscriber->places[i].scope;
@@ -137,6 +140,8 @@ static struct catchup *catchup_new(struct crowd *crowd, struct subscriber *subsc
     catchup->conn = conn_id(subscriber->conn);
     catchup->format = (enum format)subscriber->format;
     catchup->n_scopes = n_scopes;
+    catchup->first_added = first_added;
+    catchup->hello = subscriber->n_added > 0;
     round_start(&catchup->round, from);
 
 #define ADD(text, position)                                                                 \
@@ -148,7 +153,8 @@ static struct catchup *catchup_new(struct crowd *crowd, struct subscriber *subsc
     } while (0)
 
     for (uint32_t i = 0; i < n_scopes; i++)
-        ADD(subscriber->places[i].scope->cell.name, since ? since[i] : from);
+        ADD(subscriber->places[i].scope->cell.name,
+            i < first_added ? from : subscriber->added[i - first_added]);
     uint64_t stamp = ++crowd->gathering;
     for (uint32_t i = 0; i < n_scopes; i++) {
         struct roster_family *family = subscriber->places[i].scope->family;
@@ -160,6 +166,9 @@ static struct catchup *catchup_new(struct crowd *crowd, struct subscriber *subsc
     ADD(SCOPE_EVERY, from);
 #undef ADD
     catchup->n = n;
+    free(subscriber->added);
+    subscriber->added = NULL;
+    subscriber->n_added = 0;
     return catchup;
 }
 
@@ -173,7 +182,7 @@ static void start_round(struct crowd *crowd, struct subscriber *subscriber, stru
 {
     subscriber_move(subscriber, SUBSCRIBER_ASKING);
     crowd->rounds++;
-    ask(crowd, catchup ? catchup : catchup_new(crowd, subscriber, NULL, subscriber->position));
+    ask(crowd, catchup ? catchup : catchup_new(crowd, subscriber, subscriber->position));
 }
 
 /* Did a tick after `position` touch what this subscriber holds? */
@@ -193,7 +202,7 @@ static bool touched(const struct crowd *crowd, const struct subscriber *subscrib
 /* Everything up to `position` is with the client: live, if nothing came since. */
 static void granted(struct crowd *crowd, struct subscriber *subscriber)
 {
-    if (touched(crowd, subscriber, subscriber->position)) {
+    if (subscriber->n_added > 0 || touched(crowd, subscriber, subscriber->position)) {
         start_round(crowd, subscriber, NULL);
         return;
     }
@@ -218,6 +227,41 @@ static void answered(struct crowd *crowd, struct subscriber *subscriber, struct 
     granted(crowd, subscriber);
 }
 
+/* Sends an answer, now or when the connection is free again. */
+static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
+{
+    struct conn *conn = subscriber->conn;
+    catchup->unsent = conn_busy(conn);
+    if (!catchup->unsent && catchup->blob->len == 0) { /* many scopes, nothing new in these */
+        answered(crowd, subscriber, catchup);
+        return;
+    }
+    if (!catchup->unsent) {
+        const struct piece piece = {.blob = catchup->blob, .to = catchup->blob->len};
+        switch (conn_send(conn, &piece, 1, NULL)) {
+        case CONN_SENT:
+            answered(crowd, subscriber, catchup);
+            return;
+        case CONN_GONE:
+            catchup_free(catchup);
+            return;
+        case CONN_CUT:
+            crowd->cuts++;
+        }
+    }
+    subscriber->catchup = catchup;
+    if (subscriber->state != SUBSCRIBER_SENDING)
+        subscriber_move(subscriber, SUBSCRIBER_SENDING);
+}
+
+/* A live subscriber has scopes to be greeted: it leaves the last finished tick by a round. */
+static void begin_added(struct crowd *crowd, struct subscriber *subscriber)
+{
+    subscriber->position = crowd->ticked;
+    crowd->behind++;
+    start_round(crowd, subscriber, NULL);
+}
+
 static void take_answer(struct crowd *crowd, struct catchup *catchup)
 {
     struct conn *conn = conn_find(crowd->options.server, catchup->conn);
@@ -227,37 +271,28 @@ static void take_answer(struct crowd *crowd, struct catchup *catchup)
         return;
     }
     CHECK(subscriber->state == SUBSCRIBER_OPENING || subscriber->state == SUBSCRIBER_ASKING);
-    if (catchup->blob->len == 0) { /* many scopes, nothing new in these */
-        answered(crowd, subscriber, catchup);
-        return;
-    }
-    const struct piece piece = {.blob = catchup->blob, .from = 0, .to = catchup->blob->len};
-    switch (conn_send(conn, &piece, 1, NULL)) {
-    case CONN_SENT:
-        answered(crowd, subscriber, catchup);
-        break;
-    case CONN_CUT:
-        crowd->cuts++;
-        subscriber->catchup = catchup;
-        subscriber_move(subscriber, SUBSCRIBER_SENDING);
-        break;
-    case CONN_GONE:
-        catchup_free(catchup);
-        break;
-    }
+    transmit(crowd, subscriber, catchup);
 }
 
 void crowd_writable(struct crowd *crowd, struct conn *conn)
 {
     struct subscriber *subscriber = conn_user(conn);
+    if (subscriber->closing) {
+        crowd_close(crowd, conn, subscriber->closing);
+        return;
+    }
     struct catchup *catchup = subscriber->catchup;
     subscriber->catchup = NULL;
-    if (subscriber->state == SUBSCRIBER_SENDING)
+    if (subscriber->state == SUBSCRIBER_SENDING && catchup->unsent)
+        transmit(crowd, subscriber, catchup);
+    else if (subscriber->state == SUBSCRIBER_SENDING)
         answered(crowd, subscriber, catchup);
     else if (subscriber->state == SUBSCRIBER_CUT && catchup)
         start_round(crowd, subscriber, catchup);
     else if (subscriber->state == SUBSCRIBER_CUT)
         granted(crowd, subscriber);
+    else if (subscriber->state == SUBSCRIBER_LIVE && subscriber->n_added > 0)
+        begin_added(crowd, subscriber);
 }
 
 /* ---- ticks ---- */
@@ -305,8 +340,8 @@ static void begin_tick(struct crowd *crowd, struct tick *tick)
             if (!family)
                 continue;
             touch(&family->cell, tick->position, i);
-            LIST_EACH(node, &family->scopes)
-            mark_due(crowd, LIST_ITEM(node, struct roster_scope, in_family));
+            LIST_EACH (node, &family->scopes)
+                mark_due(crowd, LIST_ITEM(node, struct roster_scope, in_family));
         } else {
             struct roster_scope *scope = roster_find(crowd->roster, name);
             if (!scope)
@@ -395,7 +430,8 @@ static void cut_in(struct crowd *crowd, struct subscriber *subscriber, const str
         return;
     }
     cut(crowd, subscriber, crowd->tick->previous);
-    subscriber->catchup = catchup_new(crowd, subscriber, NULL, subscriber->position);
+    CHECK(subscriber->n_added == 0); /* a live one is idle only without */
+    subscriber->catchup = catchup_new(crowd, subscriber, subscriber->position);
     for (unsigned i = 0; i <= fell; i++)
         if (gather->notices[i])
             subscriber->catchup->scopes[gather->places[i]].notice_after = gather->notices[i];
@@ -499,8 +535,31 @@ static void set_current(struct crowd *crowd, bool current)
         return;
     crowd->current = current;
     /* Pages must hear it now, not at their next heartbeat. */
-    LIST_EACH(node, &crowd->beats)
-    LIST_ITEM(node, struct subscriber, beat)->beat_at = 0;
+    LIST_EACH (node, &crowd->beats)
+        LIST_ITEM(node, struct subscriber, beat)->beat_at = 0;
+}
+
+/* The heartbeat, and for a WebSocket a ping, which its peer must answer. */
+static void write_beat(const struct crowd *crowd, enum format format, uint64_t wall_ms,
+                       struct buf *out)
+{
+    events_heartbeat(out, format, wall_ms, crowd->current, at(crowd, crowd->ticked));
+    if (format_is_websocket(format))
+        ws_ping(out, (struct str){0});
+}
+
+/* Silent for two heartbeats and for `stalled`, although nothing was in the way of an answer. SSE
+ * peers have nothing to say: there the kernel notices (TCP_USER_TIMEOUT). */
+static bool is_dead(const struct crowd *crowd, struct subscriber *subscriber, uint64_t now)
+{
+    if (!format_is_websocket((enum format)subscriber->format))
+        return false;
+    if (conn_busy(subscriber->conn)) {
+        subscriber->heard_at = now;
+        return false;
+    }
+    uint64_t silent = now - subscriber->heard_at;
+    return silent >= 2 * crowd->options.heartbeat_ms && silent >= crowd->options.stalled_ms;
 }
 
 bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
@@ -517,14 +576,17 @@ bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
         list_remove(&subscriber->beat);
         subscriber->beat_at = now + crowd->options.heartbeat_ms;
         list_push_back(&crowd->beats, &subscriber->beat);
+        if (is_dead(crowd, subscriber, now)) {
+            conn_close(subscriber->conn, CLOSE_SILENT, false);
+            continue;
+        }
         /* Who is behind is being written to anyway, or accepts nothing. */
         if (subscriber->state != SUBSCRIBER_LIVE || conn_busy(subscriber->conn))
             continue;
         struct blob **blob = &blobs[subscriber->format];
         if (!*blob) {
             struct buf text = BUF_INIT(512);
-            events_heartbeat(&text, (enum format)subscriber->format, wall_ms, crowd->current,
-                             at(crowd, crowd->ticked));
+            write_beat(crowd, (enum format)subscriber->format, wall_ms, &text);
             *blob = blob_new(buf_slice(&text));
             buf_free(&text);
         }
@@ -538,7 +600,40 @@ bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
     return budget == 0;
 }
 
+void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, uint64_t wall_ms,
+                           struct buf *out)
+{
+    /* What the last finished tick granted to who is live is less than what some already have, and
+     * so it is for who is behind only where a position was stored. */
+    const struct subscriber *subscriber = conn_user(conn);
+    uint64_t position = subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
+    events_heartbeat(out, (enum format)subscriber->format, wall_ms, crowd->current,
+                     at(crowd, position));
+}
+
 /* ---- coming and going ---- */
+
+/* Takes a seat at the end of the places, to be greeted from `since`. */
+static void seat(struct crowd *crowd, struct subscriber *subscriber,
+                 const struct crowd_scope *scope)
+{
+    uint32_t n = subscriber->n_places;
+    if (n == 0) {
+        subscriber->places = &subscriber->one;
+    } else {
+        bool inlined = subscriber->places == &subscriber->one;
+        struct roster_place *places =
+            mem_grow(inlined ? NULL : subscriber->places, (n + 1) * sizeof *places);
+        if (inlined)
+            places[0] = subscriber->one;
+        subscriber->places = places;
+    }
+    subscriber->added =
+        mem_grow(subscriber->added, (subscriber->n_added + 1) * sizeof *subscriber->added);
+    subscriber->added[subscriber->n_added++] = scope->since;
+    roster_join(crowd->roster, scope->name, subscriber, subscriber->places, n);
+    subscriber->n_places++;
+}
 
 void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
                 const struct crowd_scope *scopes, size_t n, struct str head, uint64_t now)
@@ -547,26 +642,106 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     subscriber->conn = conn;
     subscriber->format = (uint8_t)format;
     subscriber->state = SUBSCRIBER_OPENING;
-    subscriber->places = n == 1 ? &subscriber->one : mem_array(n, sizeof *subscriber->places);
+    subscriber->heard_at = now;
     subscriber->beat_at = now + crowd->options.heartbeat_ms;
     list_push_back(&crowd->beats, &subscriber->beat);
     /* Seats first, then the ask: from here on every tick that touches the scopes is noticed. */
-    uint64_t *since = mem_array(n, sizeof *since);
-    for (uint32_t i = 0; i < n; i++) {
-        roster_join(crowd->roster, scopes[i].name, subscriber, subscriber->places, i);
-        subscriber->n_places++;
-        since[i] = scopes[i].since;
-    }
+    for (size_t i = 0; i < n; i++)
+        seat(crowd, subscriber, &scopes[i]);
     conn_set_user(conn, subscriber);
     conn_stream(conn);
     crowd->subscribers++;
-    crowd->behind++;
+    struct blob *blob = blob_new(head);
+    if (n > 0) {
+        crowd->behind++;
+        struct catchup *catchup = catchup_new(crowd, subscriber, 0);
+        catchup->blob = blob;
+        ask(crowd, catchup);
+        return;
+    }
+    const struct piece piece = {.blob = blob, .to = blob->len};
+    conn_send(conn, &piece, 1, NULL);
+    blob_unref(blob);
+    subscriber_move(subscriber, SUBSCRIBER_LIVE);
+}
 
-    struct catchup *catchup = catchup_new(crowd, subscriber, since, 0);
-    free(since);
-    catchup->hello = true;
-    catchup->blob = blob_new(head);
-    ask(crowd, catchup);
+/* Keeps the order of the others: those to be greeted stay last. */
+static void unseat(struct crowd *crowd, struct subscriber *subscriber, uint32_t place)
+{
+    uint32_t first_added = subscriber->n_places - subscriber->n_added;
+    roster_leave(crowd->roster, &subscriber->places[place]);
+    subscriber->n_places--;
+    for (uint32_t i = place; i < subscriber->n_places; i++) {
+        subscriber->places[i] = subscriber->places[i + 1];
+        subscriber->places[i].scope->seats[subscriber->places[i].seat].place = i;
+    }
+    if (place >= first_added) {
+        subscriber->n_added--;
+        for (uint32_t i = place - first_added; i < subscriber->n_added; i++)
+            subscriber->added[i] = subscriber->added[i + 1];
+    }
+    if (subscriber->n_places == 0 && subscriber->places != &subscriber->one) {
+        free(subscriber->places);
+        subscriber->places = &subscriber->one;
+    }
+}
+
+void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scopes, size_t n)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    for (size_t i = 0; i < n; i++) {
+        crowd_remove(crowd, conn, scopes[i].name);
+        seat(crowd, subscriber, &scopes[i]);
+    }
+    if (n > 0 && subscriber->state == SUBSCRIBER_LIVE && !conn_busy(conn))
+        begin_added(crowd, subscriber);
+}
+
+void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    for (uint32_t i = 0; i < subscriber->n_places; i++) {
+        if (str_equal(subscriber->places[i].scope->cell.name, scope)) {
+            unseat(crowd, subscriber, i);
+            return;
+        }
+    }
+}
+
+size_t crowd_held(const struct conn *conn)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    return subscriber->n_places;
+}
+
+void *crowd_peer(const struct conn *conn)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    return subscriber->peer;
+}
+
+void crowd_set_peer(struct conn *conn, void *peer)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    subscriber->peer = peer;
+}
+
+bool crowd_closing(const struct conn *conn)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    return subscriber->closing != 0;
+}
+
+void crowd_heard(struct conn *conn, uint64_t now)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    subscriber->heard_at = now;
+}
+
+enum format crowd_format(const struct conn *conn)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    return (enum format)subscriber->format;
 }
 
 void crowd_closed(struct crowd *crowd, struct conn *conn)
@@ -582,23 +757,46 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
     if (subscriber->places != &subscriber->one)
         free(subscriber->places);
     catchup_free(subscriber->catchup);
+    free(subscriber->added);
     free(subscriber);
+}
+
+static void send_last(struct subscriber *subscriber, const struct buf *text)
+{
+    struct blob *blob = blob_new(buf_slice(text));
+    const struct piece piece = {.blob = blob, .to = blob->len};
+    conn_send(subscriber->conn, &piece, 1, NULL);
+    blob_unref(blob);
+}
+
+void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    if (subscriber->closing == 0)
+        subscriber->closing = (uint16_t)code;
+    if (conn_busy(conn))
+        return; /* crowd_writable comes back here */
+    struct buf text = BUF_INIT(256);
+    ws_close(&text, subscriber->closing, str_of(close_code_sentence(subscriber->closing)));
+    send_last(subscriber, &text);
+    buf_free(&text);
+    conn_close(conn, CLOSE_DONE, true);
 }
 
 void crowd_end(struct crowd *crowd, uint64_t random)
 {
-    LIST_EACH(node, &crowd->beats)
-    {
+    LIST_EACH (node, &crowd->beats) {
         struct subscriber *subscriber = LIST_ITEM(node, struct subscriber, beat);
+        if (format_is_websocket((enum format)subscriber->format)) {
+            crowd_close(crowd, subscriber->conn, WS_RESTART);
+            continue;
+        }
         /* Each comes back at a moment of its own, so that a restart is not a herd. */
         random = random * 6364136223846793005u + 1442695040888963407u;
         if (subscriber->state == SUBSCRIBER_LIVE && !conn_busy(subscriber->conn)) {
             struct buf text = BUF_INIT(64);
             sse_retry(&text, (random >> 33) % (crowd->options.spread_ms + 1));
-            struct blob *blob = blob_new(buf_slice(&text));
-            const struct piece piece = {.blob = blob, .to = blob->len};
-            conn_send(subscriber->conn, &piece, 1, NULL);
-            blob_unref(blob);
+            send_last(subscriber, &text);
             buf_free(&text);
         }
         conn_close(subscriber->conn, CLOSE_SHUTDOWN, true);

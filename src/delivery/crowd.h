@@ -30,6 +30,7 @@ struct crowd_options {
     uint64_t epoch;
     uint64_t heartbeat_ms;
     uint64_t spread_ms;
+    uint64_t stalled_ms;
     uint64_t start; /* position of the last tick before this thread began */
     void *ctx;
     /* To the hub. */
@@ -47,10 +48,29 @@ struct crowd_scope {
     uint64_t since; /* a sequence of this epoch, CATCHUP_FRESH or CATCHUP_LOST */
 };
 
-/* Makes the connection a subscriber of the scopes (checked, without repeats, at least one). `head`
- * is sent before the first event. */
+/* Makes the connection a subscriber of the scopes (checked, without repeats; none is possible where
+ * they can be added later). `head` is sent before the first event. */
 void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
                 const struct crowd_scope *scopes, size_t n, struct str head, uint64_t now);
+/* Adds scopes to an open stream (checked, without repeats); each is answered by a `ready`, at the
+ * next moment at which the stream is at a granted position. One that is held already is asked anew.
+ */
+void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scopes, size_t n);
+/* Nothing happens where it is not held. */
+void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope);
+size_t crowd_held(const struct conn *conn);
+/* A pointer of the owner's at the subscriber, NULL at first. */
+void *crowd_peer(const struct conn *conn);
+void crowd_set_peer(struct conn *conn, void *peer);
+/* crowd_close was called. */
+bool crowd_closing(const struct conn *conn);
+/* The peer has sent something, so it lives. */
+void crowd_heard(struct conn *conn, uint64_t now);
+/* A heartbeat, as an answer. */
+void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, uint64_t wall_ms,
+                           struct buf *out);
+enum format crowd_format(const struct conn *conn);
+
 /* From the server's callbacks, for connections whose user is a subscriber. */
 void crowd_writable(struct crowd *crowd, struct conn *conn);
 void crowd_closed(struct crowd *crowd, struct conn *conn);
@@ -61,8 +81,11 @@ void crowd_mail(struct crowd *crowd, struct mail *mail);
 bool crowd_work(struct crowd *crowd);
 /* Sends the heartbeats that are due; `wall_ms` is what they say. True when more are due now. */
 bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms);
-/* Ends every stream: a random `retry:` within spread, then close. */
+/* Ends every stream: SSE with a random `retry:` within spread, WebSocket with 1012. */
 void crowd_end(struct crowd *crowd, uint64_t random);
+/* Ends a WebSocket with a close frame, as soon as what is in flight is out. The first code counts.
+ */
+void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code);
 
 /* Position of the last tick that everybody live has. */
 uint64_t crowd_ticked(const struct crowd *crowd);

@@ -42,7 +42,7 @@ void events_ready(struct buf *out, enum format format, const struct events_ready
     struct buf text = BUF_INIT(POSITION_TEXT_MAX);
     struct str position = position_text(&text, ready->position);
     struct event event = event_begin(out, format, "ready");
-    buf_printf(out, "{\"connection\":\"c_%x_%llx\",\"scopes\":{", ready->worker,
+    buf_printf(out, "\"connection\":\"c_%x_%llx\",\"scopes\":{", ready->worker,
                (unsigned long long)ready->connection);
     for (size_t i = 0; i < ready->n; i++) {
         if (i)
@@ -54,7 +54,7 @@ void events_ready(struct buf *out, enum format format, const struct events_ready
     add_position(out, position);
     buf_printf(out, ",\"heartbeat\":%g,", (double)ready->heartbeat_ms / 1000);
     add_bool(out, "current", ready->current);
-    buf_printf(out, ",\"spread\":%llu}", (unsigned long long)ready->spread_ms);
+    buf_printf(out, ",\"spread\":%llu", (unsigned long long)ready->spread_ms);
     event_end(&event, position);
     buf_free(&text);
 }
@@ -79,7 +79,7 @@ static void add_change(struct buf *out, const struct hub_entity *entity, bool wi
 void events_stale(struct buf *out, enum format format, const struct events_stale *stale)
 {
     struct event event = event_begin(out, format, "stale");
-    buf_text(out, "{\"scope\":");
+    buf_text(out, "\"scope\":");
     jsontext_string(out, stale->scope);
     buf_text(out, ",\"keys\":[");
     for (size_t i = 0; i < stale->n_keys; i++) {
@@ -92,7 +92,8 @@ void events_stale(struct buf *out, enum format format, const struct events_stale
         buf_text(out, i ? "," : ",\"changes\":[");
         add_change(out, &stale->entities[i], stale->without_data);
     }
-    buf_text(out, stale->n_entities ? "]}" : "}");
+    if (stale->n_entities)
+        buf_byte(out, ']');
     event_end(&event, (struct str){0});
 }
 
@@ -100,9 +101,9 @@ void events_reset(struct buf *out, enum format format, struct str scope, const c
                   uint64_t spread_ms)
 {
     struct event event = event_begin(out, format, "reset");
-    buf_text(out, "{\"scopes\":[");
+    buf_text(out, "\"scopes\":[");
     jsontext_string(out, scope);
-    buf_printf(out, "],\"reason\":\"%s\",\"spread\":%llu}", reason, (unsigned long long)spread_ms);
+    buf_printf(out, "],\"reason\":\"%s\",\"spread\":%llu", reason, (unsigned long long)spread_ms);
     event_end(&event, (struct str){0});
 }
 
@@ -110,15 +111,15 @@ void events_notice(struct buf *out, enum format format, struct str scope,
                    const struct hub_notice *notice)
 {
     struct event event = event_begin(out, format, "notice");
-    buf_text(out, "{\"id\":");
+    buf_text(out, "\"id\":");
     jsontext_string(out, notice->id);
     buf_text(out, ",\"scope\":");
     jsontext_string(out, scope);
-    buf_text(out, ",\"type\":");
+    /* In a WebSocket message "type" is already the event's. */
+    buf_text(out, format_is_websocket(format) ? ",\"notice\":" : ",\"type\":");
     jsontext_string(out, notice->type);
     buf_text(out, ",\"data\":");
     buf_str(out, notice->data);
-    buf_byte(out, '}');
     event_end(&event, (struct str){0});
 }
 
@@ -127,9 +128,7 @@ void events_position(struct buf *out, enum format format, struct position positi
     struct buf text = BUF_INIT(POSITION_TEXT_MAX);
     struct str written = position_text(&text, position);
     struct event event = event_begin(out, format, "position");
-    buf_byte(out, '{');
     add_position(out, written);
-    buf_byte(out, '}');
     event_end(&event, written);
     buf_free(&text);
 }
@@ -140,13 +139,24 @@ void events_heartbeat(struct buf *out, enum format format, uint64_t now_ms, bool
     struct buf text = BUF_INIT(POSITION_TEXT_MAX);
     struct str written = position_text(&text, position);
     struct event event = event_begin(out, format, "heartbeat");
-    buf_text(out, "{\"time\":\"");
+    buf_text(out, "\"time\":\"");
     events_time(out, now_ms);
     buf_text(out, "\",");
     add_bool(out, "current", current);
     buf_byte(out, ',');
     add_position(out, written);
-    buf_byte(out, '}');
     event_end(&event, written);
     buf_free(&text);
+}
+
+void events_error(struct buf *out, enum format format, struct str scope, const char *sentence)
+{
+    struct event event = event_begin(out, format, "error");
+    buf_text(out, "\"error\":");
+    jsontext_string(out, str_of(sentence));
+    if (scope.n) {
+        buf_text(out, ",\"scope\":");
+        jsontext_string(out, scope);
+    }
+    event_end(&event, (struct str){0});
 }

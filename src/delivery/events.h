@@ -47,5 +47,8 @@ void events_position(struct buf *out, enum format format, struct position positi
 void events_heartbeat(struct buf *out, enum format format, uint64_t now_ms, bool current,
                       struct position position);
 
+/* About one scope, or (`scope` empty) about what the client sent. WebSocket only. */
+void events_error(struct buf *out, enum format format, struct str scope, const char *sentence);
+
 /* "2026-11-21T08:15:00.123Z" */
 void events_time(struct buf *out, uint64_t unix_ms);

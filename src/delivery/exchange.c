@@ -147,18 +147,20 @@ void exchange_reason(struct exchange *exchange, const char *reason)
 
 /* ---- asks ---- */
 
-/* Writes `ready` and sets from where each scope goes on. Exact scopes go on from their
- * position; fresh and reset ones are promised nothing before this moment. Families speak for
- * the exact ones among their scopes. */
+/* Writes `ready` for the added scopes and sets from where each goes on: exact ones from their
+ * position; fresh and reset ones are promised nothing before this moment. The others go on from
+ * what they were granted, and families speak for whoever is furthest behind. */
 static void greet(struct exchange *exchange, struct catchup *catchup)
 {
     struct hub *hub = exchange->options.hub;
-    uint64_t now = hub_ticked(hub), lowest = now;
-    bool any_exact = false, any_reset = false;
-    struct str *names = mem_array(catchup->n_scopes, sizeof *names);
-    enum standing *standings = mem_array(catchup->n_scopes, sizeof *standings);
-    for (uint32_t i = 0; i < catchup->n_scopes; i++) {
-        struct round_scope *scope = &catchup->scopes[i];
+    uint64_t now = hub_ticked(hub);
+    uint32_t first = catchup->first_added, n = catchup->n_scopes - first;
+    uint64_t lowest = first > 0 ? catchup->round.from : now;
+    bool any_reset = false;
+    struct str *names = mem_array(n, sizeof *names);
+    enum standing *standings = mem_array(n, sizeof *standings);
+    for (uint32_t i = 0; i < n; i++) {
+        struct round_scope *scope = &catchup->scopes[first + i];
         names[i] = scope->name;
         if (scope->since == CATCHUP_FRESH)
             standings[i] = STANDING_FRESH;
@@ -168,19 +170,16 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
             standings[i] = STANDING_RESET;
         else
             standings[i] = STANDING_EXACT;
-        if (standings[i] == STANDING_EXACT) {
-            any_exact = true;
+        if (standings[i] == STANDING_EXACT)
             lowest = scope->since < lowest ? scope->since : lowest;
-        } else {
+        else
             scope->since = now;
-        }
         any_reset = any_reset || standings[i] == STANDING_RESET;
     }
     for (uint32_t i = catchup->n_scopes; i < catchup->n; i++) {
         catchup->scopes[i].since = now;
         for (uint32_t j = 0; j < catchup->n_scopes; j++)
-            if (standings[j] == STANDING_EXACT &&
-                catchup->scopes[j].since < catchup->scopes[i].since &&
+            if (catchup->scopes[j].since < catchup->scopes[i].since &&
                 scope_in_family(catchup->scopes[j].name, catchup->scopes[i].name))
                 catchup->scopes[i].since = catchup->scopes[j].since;
     }
@@ -188,8 +187,8 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
                                        .connection = catchup->conn,
                                        .scopes = names,
                                        .standings = standings,
-                                       .n = catchup->n_scopes,
-                                       .position = at(exchange, any_exact ? lowest : now),
+                                       .n = n,
+                                       .position = at(exchange, lowest),
                                        .heartbeat_ms = exchange->options.heartbeat_ms,
                                        .spread_ms = any_reset ? exchange->options.spread_ms : 0,
                                        .current = exchange->current};
@@ -235,8 +234,10 @@ static void answer(struct exchange *exchange, struct catchup *catchup)
     buf_clear(&exchange->out);
     catchup->done = false;
     if (catchup->hello) {
-        buf_add(&exchange->out, catchup->blob->bytes, catchup->blob->len);
-        blob_unref(catchup->blob);
+        if (catchup->blob) {
+            buf_add(&exchange->out, catchup->blob->bytes, catchup->blob->len);
+            blob_unref(catchup->blob);
+        }
         greet(exchange, catchup);
     }
     exchange->used[catchup->format] = true;

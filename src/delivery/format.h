@@ -13,19 +13,24 @@
 enum format {
     FORMAT_SSE,         /* GET /v1/stream */
     FORMAT_SSE_CHANGES, /* GET /v1/stream?changes=1 */
+    FORMAT_WS,          /* GET /v1/ws: text frames, the name as "type" */
+    FORMAT_WS_CHANGES,  /* GET /v1/ws?changes=1 */
     FORMAT_COUNT
 };
 
 /* All entity marks are part of what is promised, so their floor counts. */
 bool format_reads_entities(enum format format);
+bool format_is_websocket(enum format format);
 
-/* One event: event_begin, the JSON text of an object appended to `out`, event_end.
- * JSON from base/jsontext.h has no CR or LF in it, so nothing in it can end a line. */
+/* One event: event_begin, the members of its JSON object appended to `out` (without the braces, at
+ * least one), event_end. JSON from base/jsontext.h has no CR or LF in it, so nothing in it
+ * can end a line. */
 struct event {
     struct buf *out;
     enum format format;
+    size_t start; /* of the frame */
 };
 
 struct event event_begin(struct buf *out, enum format format, const char *name);
-/* `id` empty: no id line. */
+/* `id` empty: no id line. WebSocket has no ids: there the position is a member. */
 void event_end(const struct event *event, struct str id);

@@ -97,12 +97,14 @@ struct catchup {
     unsigned worker;
     uint64_t conn;
     enum format format;
-    bool hello; /* the first ask: `ready` comes first, and decides who is reset */
-    bool done;  /* the blob ends with the position of the round's target */
+    bool hello;  /* the answer begins with `ready` for the scopes from `first_added` on */
+    bool unsent; /* answered while something else was in flight */
+    bool done;   /* the blob ends with the position of the round's target */
     struct round round;
-    struct blob *blob; /* the answer; in a hello the response head, with which the answer begins */
-    uint32_t n_scopes; /* those that the subscriber holds */
-    uint32_t n;        /* with their families behind them */
+    struct blob *blob;    /* the answer; in the first ask the response head, with which it begins */
+    uint32_t n_scopes;    /* those that the subscriber holds */
+    uint32_t first_added; /* n_scopes where none is new; the others go on from the round's `from` */
+    uint32_t n;           /* with their families behind them */
     struct round_scope scopes[]; /* names point behind the array */
 };
 

@@ -1,11 +1,16 @@
 /* subscriber: one browser's stream; a cursor, not a queue.
  *
- *            hello answered, nothing missed
- *  OPENING ────────────────────────────────────────────▶ LIVE ◀──────────┐
- *     │ hello answered, something missed        tick cut │  ▲            │
- *     ▼                                                  ▼  │ round done, nothing newer
- *  SENDING ◀──── answer cut ──── ASKING ◀── drained ──── CUT│            │
- *     └──── drained, round not done ──▶ ASKING ─────────────┴── or newer: ASKING again
+ *                 greeted, nothing missed
+ *   OPENING ─────────────────────────────────────▶ LIVE ──────┐
+ *      │ greeted, something missed                 ▲ │ cut     │ scopes added
+ *      │                          round done,      │ ▼         │
+ *      │                       nothing newer ┌─────┤ CUT       │
+ *      ▼        answer cut                   │     │ │ drained, not all was out
+ *   SENDING ◀────────────── ASKING ──────────┘     │ │         │
+ *      │                      ▲ ▲ ◀────────────────┼─┴─────────┘
+ *      │ drained: next step,  │ └ answer sent: next step, or newer came
+ *      └──── or newer came ───┘                    │
+ *      └──── drained, round done, nothing newer ───┘
  *
  * A live subscriber costs this struct and its places; everything else exists only
  * while it is behind. It owns no message: a tick that the socket does not take
@@ -36,9 +41,13 @@ struct subscriber {
     struct catchup *catchup; /* being sent in SENDING, to be asked in CUT (or NULL there); at the
                                 hub in OPENING and ASKING */
     uint64_t position;       /* what was granted; kept up only while it is not LIVE */
-    struct list beat;        /* in the order of the next heartbeat */
-    uint64_t beat_at;        /* ms of the loop's clock */
-    uint32_t n_places;
+    uint64_t *added;   /* `since` of the last n_added places, which `ready` has not named yet */
+    void *peer;        /* crowd_peer */
+    uint64_t heard_at; /* ms of the loop's clock: when the peer last sent anything */
+    struct list beat;  /* in the order of the next heartbeat */
+    uint64_t beat_at;  /* ms of the loop's clock */
+    uint32_t n_places, n_added;
+    uint16_t closing; /* the close code to be sent as soon as nothing is in flight, 0: none */
     uint8_t state;
     uint8_t format;
 };

@@ -51,21 +51,25 @@ static void on_request(void *ctx, struct conn *conn, const struct http_request *
 
 static void on_bytes(void *ctx, struct conn *conn, struct str bytes)
 {
-    /* An SSE client has nothing to say. */
+    struct worker *worker = ctx;
+    if (conn_user(conn))
+        api_bytes(worker->api, conn, bytes, uv_now(&worker->loop), wall_ms());
 }
 
 static void on_writable(void *ctx, struct conn *conn)
 {
     struct worker *worker = ctx;
-    if (conn_user(conn))
+    if (conn_user(conn) && api_writable(conn))
         crowd_writable(worker->crowd, conn);
 }
 
 static void on_closed(void *ctx, struct conn *conn, enum close_reason reason)
 {
     struct worker *worker = ctx;
-    if (conn_user(conn))
+    if (conn_user(conn)) {
+        api_closed(conn);
         crowd_closed(worker->crowd, conn);
+    }
 }
 
 static void on_turn(void *ctx)
@@ -190,6 +194,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                         .epoch = options->epoch,
                                         .heartbeat_ms = options->heartbeat_ms,
                                         .spread_ms = options->spread_ms,
+                                        .stalled_ms = options->server.stalled_ms,
                                         .start = options->start,
                                         .ctx = worker,
                                         .post = to_hub,

@@ -24,6 +24,8 @@
 
 #include <cmocka.h>
 
+#define RESPONSE_HEAD "HTTP/1.1 200 OK\r\n\r\n"
+
 enum { WORKERS = 2, CLIENTS = 12, SCOPES = 6, STEPS = 600, HISTORIES = 150 };
 
 static const char *const scope_names[SCOPES] = {"p:1", "p:2", "p:3", "user:1", "all", "org:1:x"};
@@ -37,6 +39,7 @@ struct conn {
     uint32_t at, end;
     size_t room; /* bytes that the socket takes now */
     struct buf got;
+    bool past_head;
     bool closing;
 };
 
@@ -135,6 +138,12 @@ struct client {
     struct conn *conn; /* NULL: away */
     unsigned worker;
     bool holds[SCOPES];
+    bool asked[SCOPES]; /* on this connection, and not greeted yet */
+    bool added[SCOPES]; /* while it was open: what is granted before they are greeted is not for
+                           them */
+    bool again[SCOPES]; /* asked for again on this connection: rounds of both may mix their notices
+                         */
+    bool websocket;
     bool ready;       /* this connection has greeted */
     uint64_t granted; /* highest position it was given; 0: none yet */
     uint64_t shown;   /* of this connection */
@@ -152,6 +161,8 @@ struct world {
     struct crowd *crowds[WORKERS];
     struct list to_hub, to_worker[WORKERS];
     struct client clients[CLIENTS];
+    struct debt *history; /* all that was ever laid, for scopes that are added from the past */
+    size_t n_history, cap_history;
     uint64_t now;
     uint64_t n_notices;
     uint64_t resets, covered, positions;
@@ -218,41 +229,53 @@ static uint64_t sequence_of(const json_t *data)
 static void on_ready(struct world *world, struct client *client, const json_t *data)
 {
     uint64_t position = sequence_of(data);
-    HOLDS(world, !client->ready, "a second ready");
+    const json_t *standings = json_object_get(data, "scopes");
+    size_t named = 0;
+    HOLDS(world, client->websocket || !client->ready, "a second ready");
+    /* After adding scopes the client keeps the lower of the two until the next position. */
+    if (!client->ready || position < client->granted)
+        client->granted = position;
     client->ready = true;
     client->shown = position;
     for (unsigned s = 0; s < SCOPES; s++) {
-        const char *standing =
-            json_string_value(json_object_get(json_object_get(data, "scopes"), scope_names[s]));
-        HOLDS(world, (standing != NULL) == client->holds[s], "ready names the wrong scopes");
-        if (standing && strcmp(standing, "exact") != 0) {
-            /* The page refetches whatever it fetched before this event: nothing laid before now is
-             * owed. What was laid behind the granted position still is. */
+        const char *standing = json_string_value(json_object_get(standings, scope_names[s]));
+        if (!standing)
+            continue;
+        named++;
+        /* One that was given up, and perhaps asked for again, before it was greeted is still named.
+         */
+        HOLDS(world, client->asked[s] || client->websocket, "ready names %s", scope_names[s]);
+        client->asked[s] = client->added[s] = false;
+        /* The page refetches whatever it fetched before this event: nothing laid before now is
+         * owed. */
+        if (strcmp(standing, "exact") != 0)
             forgive_until(client, s, hub_ticked(world->hub));
-            forgive_until(client, s, position);
-        }
-        world->resets += standing && strcmp(standing, "reset") == 0;
+        world->resets += strcmp(standing, "reset") == 0;
     }
+    HOLDS(world, named == json_object_size(standings) && named > 0, "ready names unknown scopes");
 }
 
 static void on_notice(struct world *world, struct client *client, const json_t *data)
 {
     const char *scope = json_string_value(json_object_get(data, "scope"));
-    const char *type = json_string_value(json_object_get(data, "type"));
+    const char *type =
+        json_string_value(json_object_get(data, client->websocket ? "notice" : "type"));
     uint64_t number = strtoull(type, NULL, 10);
     for (unsigned s = 0; s < SCOPES; s++) {
         if (strcmp(scope, scope_names[s]) != 0)
             continue;
-        HOLDS(world, client->holds[s], "a notice of a scope that was not asked for");
+        HOLDS(world, client->holds[s] || client->websocket,
+              "a notice of a scope that was not asked for");
         /* On one connection each comes once and in order; after a reconnect some may come again. */
-        HOLDS(world, number > client->last_notice[s], "notice %s of %s came twice", type, scope);
+        HOLDS(world, number > client->last_notice[s] || client->again[s],
+              "notice %s of %s came twice", type, scope);
         client->last_notice[s] = number;
         size_t kept = 0;
         for (size_t i = 0; i < client->n_debts; i++) {
             struct debt *debt = &client->debts[i];
             bool paid = debt->notice && debt->scope == s && strcmp(debt->text, type) == 0;
             HOLDS(world,
-                  paid || !debt->notice || debt->scope != s ||
+                  paid || !debt->notice || debt->scope != s || client->again[s] ||
                       number < strtoull(debt->text, NULL, 10),
                   "notice %s of %s came before %s", type, scope, debt->text);
             if (!paid)
@@ -271,7 +294,7 @@ static void on_position(struct world *world, struct client *client, uint64_t pos
         client->granted = position;
     world->positions++;
     for (size_t i = 0; i < client->n_debts; i++)
-        HOLDS(world, client->debts[i].position > position,
+        HOLDS(world, client->debts[i].position > position || client->added[client->debts[i].scope],
               "position %" PRIu64 " granted while %s of %s at %" PRIu64 " is owed", position,
               client->debts[i].text, scope_names[client->debts[i].scope],
               client->debts[i].position);
@@ -286,8 +309,7 @@ static void on_event(struct world *world, struct client *client, const char *nam
         struct str scope = str_of(json_string_value(json_object_get(data, "scope")));
         size_t i;
         json_t *key;
-        json_array_foreach(json_object_get(data, "keys"), i, key)
-        {
+        json_array_foreach (json_object_get(data, "keys"), i, key) {
             struct buf text = BUF_INIT(4096);
             jsontext_value(&text, key);
             pay(world, client, scope, buf_slice(&text));
@@ -311,10 +333,46 @@ static void on_event(struct world *world, struct client *client, const char *nam
     }
 }
 
+/* Whole frames only; server frames are not masked. */
+static void read_frames(struct world *world, struct client *client)
+{
+    struct buf *got = &client->conn->got;
+    for (;;) {
+        const unsigned char *at = (const unsigned char *)got->data;
+        size_t head = got->len < 2 ? SIZE_MAX : at[1] < 126 ? 2 : at[1] == 126 ? 4 : 10;
+        if (head == SIZE_MAX || got->len < head)
+            return;
+        uint64_t n = head == 2 ? at[1] : 0;
+        for (size_t i = 2; i < head; i++)
+            n = n << 8 | at[i];
+        if (got->len < head + n)
+            return;
+        HOLDS(world, at[0] == 0x81 || at[0] == 0x89, "frame 0x%02x", at[0]);
+        if (at[0] == 0x81) {
+            json_t *data = json_loadb(got->data + head, n, 0, NULL);
+            HOLDS(world, data, "not JSON: %.*s", (int)n, got->data + head);
+            on_event(world, client, json_string_value(json_object_get(data, "type")), data);
+            json_decref(data);
+        }
+        buf_shift(got, head + n);
+    }
+}
+
 /* Whole events only; the rest stays. */
 static void read_events(struct world *world, struct client *client)
 {
     struct buf *got = &client->conn->got;
+    const struct str head = STR(RESPONSE_HEAD);
+    if (!client->conn->past_head) {
+        if (got->len < head.n)
+            return;
+        buf_shift(got, head.n);
+        client->conn->past_head = true;
+    }
+    if (client->websocket) {
+        read_frames(world, client);
+        return;
+    }
     for (;;) {
         const char *end = got->len ? memmem(got->data, got->len, "\n\n", 2) : NULL;
         if (!end)
@@ -433,10 +491,11 @@ static void client_comes(struct world *world, struct client *client)
         if (!client->holds[s])
             continue;
         uint64_t since = client->granted;
-        if (changed[s] || client->granted == 0)
+        if (changed[s] || client->added[s] || client->granted == 0)
             since = CATCHUP_FRESH;
         else if (forgets)
             since = CATCHUP_LOST;
+        client->added[s] = since == CATCHUP_FRESH;
         scopes[n++] = (struct crowd_scope){.name = str_of(scope_names[s]), .since = since};
     }
     if (n == 0)
@@ -456,9 +515,53 @@ static void client_comes(struct world *world, struct client *client)
     client->ready = false;
     client->shown = 0;
     memset(client->last_notice, 0, sizeof client->last_notice);
-    enum format format = roll(&world->dice, 3) ? FORMAT_SSE : FORMAT_SSE_CHANGES;
-    crowd_open(world->crowds[client->worker], conn, format, scopes, n, STR("HTTP/1.1 200 OK\n\n"),
+    enum format format = (enum format)roll(&world->dice, FORMAT_COUNT);
+    client->websocket = format_is_websocket(format);
+    memcpy(client->asked, client->holds, sizeof client->asked);
+    memset(client->again, 0, sizeof client->again);
+    crowd_open(world->crowds[client->worker], conn, format, scopes, n, STR(RESPONSE_HEAD),
                world->now);
+}
+
+/* A WebSocket client asks for one more scope, from the past or from now on, or gives one up. */
+static void client_changes_its_mind(struct world *world, struct client *client)
+{
+    unsigned s = (unsigned)roll(&world->dice, SCOPES);
+    /* A client that asks twice before it was answered could not tell the answers apart. */
+    if (!client->conn || !client->websocket || client->asked[s])
+        return;
+    if (client->holds[s]) {
+        size_t held = crowd_held(client->conn);
+        if (held < 2)
+            return;
+        client->holds[s] = client->asked[s] = client->added[s] = false;
+        forgive_until(client, s, UINT64_MAX);
+        crowd_remove(world->crowds[client->worker], client->conn, str_of(scope_names[s]));
+        return;
+    }
+    struct crowd_scope scope = {.name = str_of(scope_names[s]), .since = CATCHUP_FRESH};
+    client->holds[s] = client->asked[s] = client->added[s] = true;
+    client->again[s] = true;
+    if (client->granted > 0 && roll(&world->dice, 2)) {
+        scope.since = roll(&world->dice, client->granted + 1);
+        for (size_t i = 0; i < world->n_history; i++)
+            if (world->history[i].scope == s && world->history[i].position > scope.since)
+                owe(client, &world->history[i]);
+    }
+    crowd_add(world->crowds[client->worker], client->conn, &scope, 1);
+}
+
+/* Everybody who holds the scope is owed it. */
+static void owe_all(struct world *world, const struct debt *debt)
+{
+    if (world->n_history == world->cap_history) {
+        world->cap_history = world->cap_history ? 2 * world->cap_history : 256;
+        world->history = mem_grow(world->history, world->cap_history * sizeof *world->history);
+    }
+    world->history[world->n_history++] = *debt;
+    for (size_t c = 0; c < CLIENTS; c++)
+        if (world->clients[c].holds[debt->scope])
+            owe(&world->clients[c], debt);
 }
 
 static void lay(struct world *world)
@@ -515,15 +618,11 @@ static void lay(struct world *world)
                         continue;
                     struct debt also = debt;
                     also.scope = s;
-                    for (size_t c = 0; c < CLIENTS; c++)
-                        if (world->clients[c].holds[s])
-                            owe(&world->clients[c], &also);
+                    owe_all(world, &also);
                 }
             buf_free(&name);
         }
-        for (size_t c = 0; c < CLIENTS; c++)
-            if (world->clients[c].holds[scope])
-                owe(&world->clients[c], &debt);
+        owe_all(world, &debt);
     }
     hub_commit(world->hub);
 }
@@ -572,7 +671,7 @@ static void run_history(uint64_t seed)
 
     for (unsigned step = 0; step < STEPS; step++) {
         struct client *client = &world->clients[roll(&world->dice, CLIENTS)];
-        switch (roll(&world->dice, 10)) {
+        switch (roll(&world->dice, 11)) {
         case 0:
             client_comes(world, client);
             break;
@@ -594,6 +693,9 @@ static void run_history(uint64_t seed)
             break;
         case 7:
             hub_ticks(world);
+            break;
+        case 9:
+            client_changes_its_mind(world, client);
             break;
         case 8:
             worker_works(world, (unsigned)roll(&world->dice, WORKERS));
@@ -643,6 +745,7 @@ static void run_history(uint64_t seed)
         free(take_mail(&world->to_hub));
     exchange_free(world->exchange);
     hub_free(world->hub);
+    free(world->history);
     free(world);
 }
 

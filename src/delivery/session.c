@@ -1,0 +1,222 @@
+#include "delivery/session.h"
+
+#include "base/mem.h"
+#include "delivery/close_code.h"
+#include "delivery/events.h"
+#include "delivery/scopes.h"
+#include "wire/ws.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+enum { SESSION_REPLIES_MAX = 64 * 1024 }; /* of a client that asks and does not read */
+
+struct session {
+    struct ws_reader reader;
+    struct buf replies;
+};
+
+/* One message on its way. */
+struct talk {
+    const struct session_options *options;
+    struct conn *conn;
+    struct session *session;
+    enum format format;
+};
+
+static struct str string_of(const json_t *value)
+{
+    return (struct str){.p = json_string_value(value), .n = json_string_length(value)};
+}
+
+static void say_error(struct talk *talk, struct str scope, const char *sentence)
+{
+    events_error(&talk->session->replies, talk->format, scope, sentence);
+}
+
+static void subscribe(struct talk *talk, const json_t *names, const json_t *position)
+{
+    const struct session_options *options = talk->options;
+    struct scopes scopes;
+    scopes_init(&scopes, options->authorizer, options->epoch, options->scopes_max);
+    uint64_t since = scopes_since(&scopes, position ? string_of(position) : (struct str){0});
+    bool forbidden = false;
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        struct str name = string_of(json_array_get(names, i));
+        struct err err = ERR_INIT;
+        unsigned status = scopes_add(&scopes, NULL, name, since, &err);
+        if (status)
+            say_error(talk, name, err.text);
+        forbidden = forbidden || status == 403;
+    }
+    size_t held = crowd_held(talk->conn);
+    if (held + scopes.n > options->scopes_max) {
+        say_error(talk, (struct str){0}, "too many scopes in one subscription (limits: scopes)");
+    } else if (scopes.n > 0) {
+        crowd_add(options->crowd, talk->conn, scopes.items, scopes.n);
+    } else if (forbidden && held == 0) {
+        crowd_close(options->crowd, talk->conn, CLOSE_CODE_FORBIDDEN);
+    }
+    scopes_free(&scopes);
+}
+
+static void on_subscribe(struct talk *talk, const json_t *message)
+{
+    const json_t *position = json_object_get(message, "since");
+    if (position && !json_is_string(position) && !json_is_null(position))
+        say_error(talk, (struct str){0}, "subscribe: \"since\" is a position, a string");
+    else
+        subscribe(talk, json_object_get(message, "scopes"),
+                  json_is_string(position) ? position : NULL);
+}
+
+static void on_unsubscribe(struct talk *talk, const json_t *message)
+{
+    const json_t *names = json_object_get(message, "scopes");
+    for (size_t i = 0; i < json_array_size(names); i++)
+        crowd_remove(talk->options->crowd, talk->conn, string_of(json_array_get(names, i)));
+}
+
+static void on_token(struct talk *talk, const json_t *message)
+{
+    /* Without authentication there is nothing that a token could change. */
+    if (!json_is_string(json_object_get(message, "token")))
+        say_error(talk, (struct str){0}, "token: \"token\" is missing");
+}
+
+static void on_ping(struct talk *talk, const json_t *message)
+{
+    crowd_write_heartbeat(talk->options->crowd, talk->conn, talk->options->wall_ms,
+                          &talk->session->replies);
+}
+
+static const struct verb {
+    const char *type;
+    bool scopes; /* needs "scopes", an array of strings */
+    void (*act)(struct talk *talk, const json_t *message);
+} verbs[] = {
+    {"subscribe", true, on_subscribe},
+    {"unsubscribe", true, on_unsubscribe},
+    {"token", false, on_token},
+    {"ping", false, on_ping},
+};
+
+static bool is_names(const json_t *names)
+{
+    if (json_array_size(names) == 0)
+        return false;
+    for (size_t i = 0; i < json_array_size(names); i++)
+        if (!json_is_string(json_array_get(names, i)))
+            return false;
+    return true;
+}
+
+static void on_text(struct talk *talk, struct str text)
+{
+    json_t *message = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    struct str type = string_of(json_object_get(message, "type"));
+    const struct verb *verb = NULL;
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (type.p && str_is(type, verbs[i].type))
+            verb = &verbs[i];
+    if (!verb)
+        say_error(talk, (struct str){0},
+                  "not understood; there is {\"type\":\"subscribe\",\"scopes\":[...]}, "
+                  "unsubscribe, token and ping");
+    else if (verb->scopes && !is_names(json_object_get(message, "scopes")))
+        say_error(talk, (struct str){0}, "\"scopes\" is an array of scope names");
+    else
+        verb->act(talk, message);
+    json_decref(message);
+}
+
+static void on_event(struct talk *talk, enum ws_read read, const struct ws_event *event)
+{
+    struct crowd *crowd = talk->options->crowd;
+    switch (read) {
+    case WS_TEXT:
+        on_text(talk, event->text);
+        break;
+    case WS_PING:
+        ws_pong(&talk->session->replies, event->text);
+        break;
+    case WS_CLOSE:
+        crowd_close(crowd, talk->conn, event->code == WS_NO_CODE ? WS_NORMAL : event->code);
+        break;
+    case WS_FAILED:
+        crowd_close(crowd, talk->conn, event->code);
+        break;
+    case WS_MORE:
+    case WS_PONG:
+        break;
+    }
+}
+
+/* False while something of it waits. */
+static bool flush(struct conn *conn, struct session *session)
+{
+    if (session->replies.len == 0)
+        return true;
+    if (conn_busy(conn))
+        return false;
+    struct blob *blob = blob_new(buf_slice(&session->replies));
+    const struct piece piece = {.blob = blob, .to = blob->len};
+    buf_clear(&session->replies);
+    conn_send(conn, &piece, 1, NULL);
+    blob_unref(blob);
+    return !conn_busy(conn);
+}
+
+static void release(struct conn *conn, struct session *session)
+{
+    if (!ws_reader_idle(&session->reader) || session->replies.len > 0)
+        return;
+    session_free(conn);
+}
+
+void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes)
+{
+    struct session *session = crowd_peer(conn);
+    if (!session) {
+        session = mem_new(sizeof *session);
+        session->reader = WS_READER_INIT((uint32_t)options->message_max);
+        session->replies = BUF_INIT(SESSION_REPLIES_MAX);
+        crowd_set_peer(conn, session);
+    }
+    struct talk talk = {
+        .options = options, .conn = conn, .session = session, .format = crowd_format(conn)};
+    while (bytes.n > 0 && !crowd_closing(conn)) {
+        struct ws_event event;
+        size_t used = 0;
+        enum ws_read read = ws_reader_feed(&session->reader, bytes, &used, &event);
+        bytes = str_from(bytes, used);
+        on_event(&talk, read, &event);
+        if (session->replies.overflow)
+            crowd_close(options->crowd, conn, WS_POLICY);
+    }
+    if (crowd_closing(conn))
+        return;
+    flush(conn, session);
+    release(conn, session);
+}
+
+bool session_writable(struct conn *conn)
+{
+    struct session *session = crowd_peer(conn);
+    if (!session || crowd_closing(conn))
+        return true;
+    bool free = flush(conn, session);
+    release(conn, session);
+    return free;
+}
+
+void session_free(struct conn *conn)
+{
+    struct session *session = crowd_peer(conn);
+    if (!session)
+        return;
+    crowd_set_peer(conn, NULL);
+    ws_reader_free(&session->reader);
+    buf_free(&session->replies);
+    free(session);
+}

@@ -1,0 +1,36 @@
+/* session: what a WebSocket client says, and our answers (DESIGN 5).
+ *
+ *     {"type":"subscribe","scopes":["project:42"],"since":"k3f9-10423"}     -> ready, for these
+ * scopes
+ *     {"type":"unsubscribe","scopes":["project:42"]}
+ *     {"type":"token","token":"..."}
+ *     {"type":"ping"}                                                       -> heartbeat
+ *
+ * Anything else is answered by an `error` object. A session exists only while a message is on its
+ * way or an answer waits for the socket; an idle WebSocket has none. Thread: the delivery thread's.
+ */
+#pragma once
+
+#include "base/str.h"
+#include "delivery/authorizer.h"
+#include "delivery/crowd.h"
+#include "net/server.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session_options {
+    struct crowd *crowd;
+    const struct authorizer *authorizer;
+    uint64_t epoch;
+    unsigned scopes_max;
+    size_t message_max;
+    uint64_t wall_ms;
+};
+
+void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes);
+/* What waits is sent first. True: the connection is free for the crowd. */
+bool session_writable(struct conn *conn);
+/* Before the subscriber goes. */
+void session_free(struct conn *conn);
