@@ -181,3 +181,11 @@ void hold_lay_all(struct hold *hold, void (*lay)(void *ctx, struct str scope, st
     hold_free(hold);
     hold_init(hold, max, seed);
 }
+
+void hold_set_max(struct hold *hold, size_t max,
+                  void (*lay)(void *ctx, struct str scope, struct str key), void *ctx)
+{
+    if (hold->_table.count > max)
+        hold_lay_all(hold, lay, ctx);
+    hold->max = max;
+}

@@ -37,3 +37,6 @@ void hold_lay(struct hold *hold, uint64_t now,
 /* Lays whatever waits and forgets everything. */
 void hold_lay_all(struct hold *hold, void (*lay)(void *ctx, struct str scope, struct str key),
                   void *ctx);
+/* With a lower bound than what is known here, everything that waits is laid at once. */
+void hold_set_max(struct hold *hold, size_t max,
+                  void (*lay)(void *ctx, struct str scope, struct str key), void *ctx);

@@ -173,8 +173,8 @@ void hub_set_limits(struct hub *hub, const struct hub_limits *limits)
     index->limits = index_limits(limits);
     hub->notices.memory_max = limits->notice_memory;
     hub->notices.per_scope = limits->notices;
-    hub->hold.max = limits->held_max;
     hub_begin(hub, hub->now);
+    hold_set_max(&hub->hold, limits->held_max, lay, hub);
     size_t cursor = 0;
     struct dict_node *node = dict_next(&index->entries, &cursor, NULL);
     for (; node; node = dict_next(&index->entries, &cursor, node)) {
@@ -225,8 +225,8 @@ bool hub_tick(struct hub *hub, uint64_t now,
     if (hub->sequence == hub->ticked || now < window_end(hub))
         return false;
     if (each)
-        LIST_EACH(node, &hub->index.dirty)
-    each(ctx, entry_name(LIST_ITEM(node, struct entry, dirty)), hub->ticked);
+        LIST_EACH (node, &hub->index.dirty)
+            each(ctx, entry_name(LIST_ITEM(node, struct entry, dirty)), hub->ticked);
     index_clean(&hub->index);
     hub->ticked = hub->sequence;
     hub->last_tick = now;
@@ -247,8 +247,7 @@ void hub_lay_held(struct hub *hub, uint64_t now)
 static void read_notices(const struct extra *extra, uint64_t P, const struct hub_reader *reader,
                          size_t *n)
 {
-    LIST_EACH(node, &extra->notices)
-    {
+    LIST_EACH (node, &extra->notices) {
         const struct notice *notice = LIST_ITEM(node, struct notice, in_ring);
         if (notice->position <= P || notice->number <= reader->notice_after)
             continue;

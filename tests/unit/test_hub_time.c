@@ -181,6 +181,22 @@ static void a_full_table_holds_nothing_back(void **state)
     hub_free(hub);
 }
 
+static void a_lower_bound_lays_what_waits(void **state)
+{
+    struct hub_options options = probe_options();
+    struct hub *hub = hub_new(&options);
+    for (int i = 0; i < 2; i++) {
+        mark(hub, "p:1", "['a']", 1000, 0);
+        mark(hub, "p:1", "['b']", 1000, 0);
+    }
+    assert_int_equal(probe_stats(hub).held, 2);
+    options.limits.held_max = 1;
+    hub_set_limits(hub, &options.limits);
+    assert_int_equal(probe_stats(hub).held, 0);
+    assert_int_equal(hub_sequence(hub), 3);
+    hub_free(hub);
+}
+
 static void the_empty_key_is_never_held(void **state)
 {
     struct hub *hub = with(0, 10);
@@ -248,6 +264,7 @@ int main(void)
         cmocka_unit_test(scopes_and_keys_wait_for_themselves),
         cmocka_unit_test(held_keys_are_laid_in_one_transaction_of_their_own),
         cmocka_unit_test(a_full_table_holds_nothing_back),
+        cmocka_unit_test(a_lower_bound_lays_what_waits),
         cmocka_unit_test(the_empty_key_is_never_held),
         cmocka_unit_test(a_shorter_at_most_brings_the_due_time_forward),
         cmocka_unit_test(a_held_key_waits_for_the_window_like_any_other),
