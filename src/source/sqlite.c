@@ -30,12 +30,12 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "source/sqlite_cursor.h"
 #include "source/sqlite_file.h"
 #include "source/sqlite_replay.h"
 #include "source/sqlite_schema.h"
 #include "source/sqlite_verify.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,14 +71,6 @@ struct identity {
     ino_t inode;
 };
 
-struct cursor {
-    bool known;
-    char instance[40];
-    int64_t id;
-    uint64_t row;    /* hash of the row with that id */
-    uint64_t schema; /* mark of all verdicts */
-};
-
 struct sqlite_source {
     struct source source;
     enum state state;
@@ -95,7 +87,7 @@ struct sqlite_source {
     unsigned handles; /* open on the loop */
 
     sqlite3 *db;
-    struct identity wal, shm;
+    struct identity file, wal, shm;
     int64_t data_version;
     bool dirty; /* something was committed that no look has seen */
     uint64_t busy_since;
@@ -103,7 +95,7 @@ struct sqlite_source {
 
     struct sqlite_verdicts *verdicts; /* of the last look */
     struct sqlite_replay *replay;
-    struct cursor cursor;
+    struct sqlite_cursor cursor;
     bool blind; /* a table may have changed unseen */
     uint64_t blind_at;
 
@@ -165,22 +157,29 @@ static void gap_all(struct sqlite_source *s, const char *reason)
 
 /* ---- the connection ---- */
 
-static struct identity identify(const char *path, const char *suffix)
+static struct identity identify(const char *path)
 {
-    struct identity identity = {.known = false};
     struct stat info;
-    size_t size = strlen(path) + strlen(suffix) + 1;
+    if (stat(path, &info) != 0)
+        return (struct identity){.known = false};
+    return (struct identity){.known = true, .device = info.st_dev, .inode = info.st_ino};
+}
+
+/* A file beside the database, which stands where the symbolic links end. */
+static struct identity identify_beside(sqlite3 *db, const char *suffix)
+{
+    const char *database = sqlite3_db_filename(db, "main");
+    size_t size = strlen(database) + strlen(suffix) + 1;
     char *name = mem_new(size);
-    snprintf(name, size, "%s%s", path, suffix);
-    if (stat(name, &info) == 0)
-        identity = (struct identity){.known = true, .device = info.st_dev, .inode = info.st_ino};
+    snprintf(name, size, "%s%s", database, suffix);
+    struct identity identity = identify(name);
     free(name);
     return identity;
 }
 
-static bool is_same(const struct identity *a, const struct identity *b)
+static bool is_same(struct identity a, struct identity b)
 {
-    return a->known == b->known && a->device == b->device && a->inode == b->inode;
+    return a.known == b.known && a.device == b.device && a.inode == b.inode;
 }
 
 /* Whether what we have open is no longer what others open by this name. */
@@ -189,9 +188,9 @@ static bool has_moved(struct sqlite_source *s)
     int moved = 0;
     if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
         return true;
-    struct identity wal = identify(s->path, "-wal");
-    struct identity shm = identify(s->path, "-shm");
-    return (s->wal.known && !is_same(&wal, &s->wal)) || (s->shm.known && !is_same(&shm, &s->shm));
+    return !is_same(identify(s->path), s->file) ||
+           (s->wal.known && !is_same(identify_beside(s->db, "-wal"), s->wal)) ||
+           (s->shm.known && !is_same(identify_beside(s->db, "-shm"), s->shm));
 }
 
 static void close_db(struct sqlite_source *s)
@@ -252,6 +251,7 @@ static void trouble(struct sqlite_source *s, int rc, const char *text)
 static void open_db(struct sqlite_source *s)
 {
     struct err err = ERR_INIT;
+    s->file = identify(s->path); /* before it is opened: replaced in between, it is opened again */
     switch (sqlite_file_open(s->path, &s->db, &err)) {
     case SQLITE_FILE_WAL:
         break;
@@ -506,8 +506,8 @@ static void settle(struct sqlite_source *s)
     s->busy_since = 0;
     s->retry_ms = s->poll_ms;
     if (!s->wal.known || !s->shm.known) {
-        s->wal = identify(s->path, "-wal");
-        s->shm = identify(s->path, "-shm");
+        s->wal = identify_beside(s->db, "-wal");
+        s->shm = identify_beside(s->db, "-shm");
     }
     /* Blind tables wait for their second. */
     s->dirty = s->dirty && s->blind && !s->truncate_blind;
@@ -660,23 +660,6 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- the interface ---- */
 
-#define CURSOR_FORMAT "sqlite1"
-
-static struct cursor parse_cursor(struct str text)
-{
-    struct cursor cursor = {.known = false};
-    char line[160];
-    if (text.n == 0 || text.n >= sizeof line)
-        return cursor;
-    memcpy(line, text.p, text.n);
-    line[text.n] = '\0';
-    int end = 0;
-    int n = sscanf(line, CURSOR_FORMAT " %39s %" SCNd64 " %" SCNx64 " %" SCNx64 "%n",
-                   cursor.instance, &cursor.id, &cursor.row, &cursor.schema, &end);
-    cursor.known = n == 4 && (size_t)end == text.n && cursor.id > 0;
-    return cursor;
-}
-
 static bool sqlite_start(struct source *source, struct str cursor, struct err *err)
 {
     struct sqlite_source *s = (struct sqlite_source *)source;
@@ -685,7 +668,7 @@ static bool sqlite_start(struct source *source, struct str cursor, struct err *e
     uv_idle_init(s->loop, &s->idle);
     s->timer.data = s->idle.data = s;
     s->handles = 2;
-    s->cursor = parse_cursor(cursor);
+    s->cursor = sqlite_cursor_parse(cursor);
     move(s, AWAY);
     wake(s, 0);
     return true;
@@ -700,14 +683,10 @@ static void sqlite_resume(struct source *source)
     look(s);
 }
 
-static bool sqlite_cursor(struct source *source, struct buf *out)
+static bool sqlite_place(struct source *source, struct buf *out)
 {
     struct sqlite_source *s = (struct sqlite_source *)source;
-    const struct cursor *cursor = &s->cursor;
-    if (!cursor->known || s->state == READING)
-        return false;
-    return buf_printf(out, CURSOR_FORMAT " %s %" PRId64 " %" PRIx64 " %" PRIx64, cursor->instance,
-                      cursor->id, cursor->row, cursor->schema);
+    return s->cursor.known && s->state != READING && sqlite_cursor_write(out, &s->cursor);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -761,7 +740,7 @@ static const struct source_ops ops = {
     .kind = "sqlite",
     .start = sqlite_start,
     .resume = sqlite_resume,
-    .cursor = sqlite_cursor,
+    .cursor = sqlite_place,
     .stop = sqlite_stop,
     .free = sqlite_free,
 };
@@ -775,42 +754,6 @@ static void on_change(void *ctx, const struct change *change)
 static void on_unreadable(void *ctx, struct str table)
 {
     gap(ctx, table, "its changes cannot be read: the setup is another one");
-}
-
-/* More tables and columns than WATCH_MEMORY holds are a configuration of our own making. */
-static void *take(struct arena *arena, size_t size)
-{
-    void *p = arena_alloc(arena, size);
-    CHECK(p);
-    return p;
-}
-
-static struct str copy(struct arena *arena, struct str text)
-{
-    struct str kept = arena_copy(arena, text);
-    CHECK(kept.p);
-    return kept;
-}
-
-static struct watch copy_watch(struct arena *arena, const struct watch *watch)
-{
-    struct watch kept = *watch;
-    kept.tables = take(arena, (watch->n_tables + 1) * sizeof *kept.tables);
-    for (size_t i = 0; i < watch->n_tables; i++) {
-        const struct watch_table *from = &watch->tables[i];
-        struct watch_table *to = &kept.tables[i];
-        *to = *from;
-        to->table = copy(arena, from->table);
-        to->columns = take(arena, (from->n_columns + 1) * sizeof *to->columns);
-        for (size_t k = 0; k < from->n_columns; k++) {
-            to->columns[k] = from->columns[k];
-            to->columns[k].name = copy(arena, from->columns[k].name);
-        }
-        to->id = take(arena, (from->n_id + 1) * sizeof *to->id);
-        for (size_t k = 0; k < from->n_id; k++)
-            to->id[k] = copy(arena, from->id[k]);
-    }
-    return kept;
 }
 
 struct source *sqlite_new(const struct sqlite_options *options, const struct source_sink *sink)
@@ -827,7 +770,7 @@ struct source *sqlite_new(const struct sqlite_options *options, const struct sou
     s->log = options->log;
     s->loop = options->loop;
     arena_init(&s->arena, WATCH_MEMORY);
-    s->watch = copy_watch(&s->arena, options->watch);
+    s->watch = watch_copy(options->watch, &s->arena);
     s->replay = sqlite_replay_new(
         &s->watch,
         &(struct sqlite_replay_sink){.ctx = s, .change = on_change, .unreadable = on_unreadable});

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -330,6 +331,7 @@ static void emit(struct sqlite_replay *replay, const struct known *known, enum c
 {
     const struct sqlite_layout *layout = &known->layout;
     size_t n = 0;
+    CHECK(before || after);
     for (size_t i = 0; i < layout->n_values; i++)
         replay->fields[n++] = (struct change_field){
             .column = layout->values[i],
@@ -611,8 +613,7 @@ void sqlite_replay_row(struct sqlite_replay *replay, sqlite3 *db, sqlite3_stmt *
 
 void sqlite_replay_end(struct sqlite_replay *replay)
 {
-    LIST_EACH(node, &replay->held)
-    {
+    LIST_EACH (node, &replay->held) {
         struct displaced *displaced = LIST_ITEM(node, struct displaced, list);
         if (displaced->gone)
             emit(replay, displaced->known, CHANGE_DELETED, displaced->values, NULL, NULL,
@@ -626,7 +627,7 @@ void sqlite_replay_end(struct sqlite_replay *replay)
 
 void sqlite_replay_drop(struct sqlite_replay *replay)
 {
-    LIST_EACH(node, &replay->held)
-    forget(replay, LIST_ITEM(node, struct displaced, list));
+    LIST_EACH (node, &replay->held)
+        forget(replay, LIST_ITEM(node, struct displaced, list));
     drop_lookups(replay);
 }

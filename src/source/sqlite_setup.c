@@ -1,6 +1,7 @@
 #include "source/sqlite_setup.h"
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "source/sqlite_file.h"
 #include "source/sqlite_plan.h"
 #include "source/sqlite_schema.h"
@@ -80,6 +81,7 @@ static bool plan_one(struct setup *setup, const struct watch_table *watched, str
 static bool setup_plan(struct setup *setup, const struct watch *watch, struct place *at,
                        struct err *err)
 {
+    CHECK(setup->schema);
     size_t room = watch->n_tables + setup->schema->n_tables + 1;
     setup->plans = arena_alloc(&setup->arena, room * sizeof *setup->plans);
     if (!setup->plans)
@@ -106,6 +108,7 @@ static void drop_trigger(struct buf *sql, struct str name)
 /* What is there, and what will be made: the text may run at another time than it was written. */
 static void drop_ours(struct buf *sql, const struct setup *setup)
 {
+    CHECK(setup->schema);
     for (size_t i = 0; i < setup->schema->n_triggers; i++)
         drop_trigger(sql, setup->schema->triggers[i].name);
     for (size_t i = 0; i < setup->n_plans; i++)

@@ -4,6 +4,7 @@
  * caller; a source copies what it keeps. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/str.h"
 #include "model/place.h"
 
@@ -32,3 +33,6 @@ struct watch {
     bool every_table; /* a "*" rule: tables without a rule of their own are watched too, by primary
                          key alone */
 };
+
+/* All memory is the arena's, whose maximum it must not pass. */
+struct watch watch_copy(const struct watch *watch, struct arena *arena);

@@ -27,7 +27,7 @@ enum { SQLITE_BENCH_TABLES = 16, SQLITE_BENCH_COLUMNS = 16 };
 
 struct sqlite_bench {
     char dir[64];
-    char path[96];
+    char path[192];
     sqlite3 *db; /* the application's connection */
     uv_loop_t loop;
     struct source *source;

@@ -283,7 +283,7 @@ static void gap_when_the_change_table_was_emptied(void **state)
 
 static void copy_database(struct sqlite_bench *b, const char *name)
 {
-    char sql[256];
+    char sql[512];
     snprintf(sql, sizeof sql, "VACUUM INTO '%s/%s'", b->dir, name);
     sqlite_bench_sql(b, sql);
 }
@@ -291,7 +291,7 @@ static void copy_database(struct sqlite_bench *b, const char *name)
 /* As SQLite's own .restore: into the database that is open. */
 static void restore_database(struct sqlite_bench *b, const char *name)
 {
-    char path[160];
+    char path[256];
     sqlite3 *from = NULL;
     snprintf(path, sizeof path, "%s/%s", b->dir, name);
     assert_int_equal(sqlite3_open(path, &from), SQLITE_OK);
@@ -636,7 +636,7 @@ static void a_database_without_wal_is_not_touched(void **state)
 static void another_file_under_the_same_name_is_a_gap(void **state)
 {
     struct sqlite_bench *b = running();
-    char from[160];
+    char from[256];
     copy_database(b, "other.db");
     snprintf(from, sizeof from, "%s/other.db", b->dir);
     sqlite3_close(b->db);
@@ -648,7 +648,7 @@ static void another_file_under_the_same_name_is_a_gap(void **state)
     sqlite_bench_sql(&other, "DELETE FROM _unstale_meta WHERE name = 'instance'; INSERT INTO "
                              "_unstale_meta VALUES ('instance', 'another')");
     sqlite3_close(other.db);
-    char name[160];
+    char name[256];
     snprintf(name, sizeof name, "%s-wal", b->path);
     unlink(name);
     snprintf(name, sizeof name, "%s-shm", b->path);
@@ -665,7 +665,7 @@ static void another_file_under_the_same_name_is_a_gap(void **state)
 
 static void remove_database(struct sqlite_bench *b)
 {
-    char name[160];
+    char name[256];
     sqlite3_close(b->db);
     b->db = NULL;
     static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -697,7 +697,7 @@ static void a_file_that_is_deleted_while_it_runs(void **state)
 static void a_wal_that_is_deleted_while_it_runs(void **state)
 {
     struct sqlite_bench *b = running();
-    char name[160];
+    char name[256];
     sqlite_bench_sql(b, "PRAGMA wal_checkpoint(TRUNCATE)");
     sqlite3_close(b->db);
     b->db = NULL;
@@ -709,6 +709,70 @@ static void a_wal_that_is_deleted_while_it_runs(void **state)
     sqlite_bench_sql(b, "UPDATE tasks SET project = 11 WHERE id = 1");
     assert_text(sqlite_bench_heard(b), "tasks updated id=1 project=10>11 title=\n--\n");
     assert_true(b->current);
+    sqlite_bench_free(b);
+}
+
+/* The application died: its WAL is there, the index beside it is not. */
+static void a_wal_that_nobody_folded_back(void **state)
+{
+    struct sqlite_bench *b = running();
+    char command[1024];
+    sqlite_bench_sql(b, "UPDATE tasks SET project = 11 WHERE id = 1");
+    snprintf(command, sizeof command, "cp '%s' '%s/copy.db' && cp '%s-wal' '%s/copy.db-wal'",
+             b->path, b->dir, b->path, b->dir);
+    assert_int_equal(system(command), 0);
+    sqlite_bench_heard(b);
+    const char *cursor = sqlite_bench_stop(b);
+    sqlite3_close(b->db);
+    b->db = NULL;
+    snprintf(b->path, sizeof b->path, "%s/copy.db", b->dir);
+    sqlite_bench_start(b, cursor);
+    sqlite_bench_wait_current(b, true);
+    assert_true(b->gaps > 0); /* the fence came after the copy: it was set back */
+    sqlite_bench_connect(b);
+    sqlite_bench_heard(b);
+    sqlite_bench_sql(b, "UPDATE tasks SET project = 12 WHERE id = 1");
+    assert_text(sqlite_bench_heard(b), "tasks updated id=1 project=11>12 title=\n--\n");
+    sqlite_bench_free(b);
+}
+
+static void a_symbolic_link_that_is_turned_to_another_database(void **state)
+{
+    struct sqlite_bench *b = running();
+    struct sqlite_bench *other = running();
+    char link[160];
+    sqlite_bench_stop(b);
+    snprintf(link, sizeof link, "%s/link.db", b->dir);
+    assert_int_equal(symlink(b->path, link), 0);
+    snprintf(b->path, sizeof b->path, "%s", link);
+    sqlite_bench_start(b, "");
+    sqlite_bench_wait_current(b, true);
+    sqlite_bench_heard(b);
+    unlink(link);
+    assert_int_equal(symlink(other->path, link), 0);
+    sqlite_bench_wait_gap(b);
+    sqlite_bench_connect(b);
+    sqlite_bench_heard(b);
+    sqlite_bench_sql(b, "UPDATE tasks SET project = 11 WHERE id = 1");
+    assert_text(sqlite_bench_heard(b), "tasks updated id=1 project=10>11 title=\n--\n");
+    sqlite_bench_free(b);
+    sqlite_bench_free(other);
+}
+
+static void a_database_that_the_application_attaches(void **state)
+{
+    struct sqlite_bench *b = running();
+    sqlite3 *db = NULL;
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "ATTACH '%s' AS app; CREATE TABLE tasks(id); CREATE TEMP TABLE users(id);"
+             "UPDATE app.tasks SET project = 11 WHERE id = 1; INSERT INTO tasks VALUES (1);"
+             "INSERT INTO temp.users VALUES (1)",
+             b->path);
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_text(sqlite_bench_heard(b), "tasks updated id=1 project=10>11 title=\n--\n");
     sqlite_bench_free(b);
 }
 
@@ -837,6 +901,9 @@ int main(void)
         cmocka_unit_test(another_file_under_the_same_name_is_a_gap),
         cmocka_unit_test(a_file_that_is_deleted_while_it_runs),
         cmocka_unit_test(a_wal_that_is_deleted_while_it_runs),
+        cmocka_unit_test(a_wal_that_nobody_folded_back),
+        cmocka_unit_test(a_symbolic_link_that_is_turned_to_another_database),
+        cmocka_unit_test(a_database_that_the_application_attaches),
         cmocka_unit_test(a_file_that_is_no_database),
         cmocka_unit_test(a_database_that_is_overwritten_while_it_runs),
         cmocka_unit_test(a_database_that_is_cut_short_while_it_runs),

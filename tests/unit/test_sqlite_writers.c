@@ -34,16 +34,18 @@ static int write_rows(const struct sqlite_bench *b, int lock)
     return rc;
 }
 
-static pid_t start_writer(const struct sqlite_bench *b)
+static pid_t start_writer(const struct sqlite_bench *b, const int gate[2])
 {
+    char byte;
     pid_t child = fork();
     assert_true(child >= 0);
     if (child > 0)
         return child;
-    char name[160];
+    char name[256];
     snprintf(name, sizeof name, "%s/lock", b->dir);
     FILE *lock = fopen(name, "w");
-    _exit(lock ? write_rows(b, fileno(lock)) : 99);
+    close(gate[1]);
+    _exit(lock && read(gate[0], &byte, 1) == 0 ? write_rows(b, fileno(lock)) : 99);
 }
 
 /* True while it runs; else its status must be 0. */
@@ -78,9 +80,16 @@ static void writers_without_patience_never_fail(void **state)
     sqlite3_close(b->db);
     b->db = NULL;
     pid_t writers[WRITERS];
+    int gate[2];
+    assert_int_equal(pipe(gate), 0);
     for (unsigned i = 0; i < WRITERS; i++)
-        writers[i] = start_writer(b);
+        writers[i] = start_writer(b, gate);
+    /* The very first to open a database in WAL mode makes its index, and locks everybody else out
+     * for that moment, whoever it is: here it is done before they begin. */
     sqlite_bench_start(b, "");
+    sqlite_bench_wait_current(b, true);
+    close(gate[0]);
+    close(gate[1]);
     bool running = true;
     char cursor[256];
     for (unsigned turn = 1; running; turn++) {
@@ -98,14 +107,10 @@ static void writers_without_patience_never_fail(void **state)
     sqlite_bench_connect(b);
     sqlite_bench_wait_current(b, true);
     struct str heard = sqlite_bench_heard(b);
-    /* Only the first start has no cursor; rows written before it are what its gap is for. */
-    assert_int_equal(count(heard, "gap"), 1);
-    assert_true(count(heard, "users created") <= (size_t)WRITERS * TRANSACTIONS * ROWS);
+    assert_int_equal(count(heard, "gap"), 1); /* only the first start has no cursor */
+    assert_int_equal(count(heard, "users created"), WRITERS * TRANSACTIONS * ROWS);
     int64_t rows = sqlite_bench_number(b, "SELECT count(*) FROM users");
     assert_int_equal(rows, WRITERS * TRANSACTIONS * ROWS);
-    char last[64];
-    snprintf(last, sizeof last, "users created id=%d\n", (int)rows);
-    assert_int_equal(count(heard, last), 1);
     sqlite_bench_free(b);
 }
 
