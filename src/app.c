@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "config/databases.h"
 #include "config/watch_of.h"
+#include "delivery/catchup.h"
 #include "delivery/exchange.h"
 #include "delivery/worker.h"
 #include "engine.h"

@@ -6,8 +6,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "delivery/catchup.h"
 #include "delivery/close_code.h"
 #include "delivery/events.h"
+#include "delivery/gather.h"
 #include "delivery/roster.h"
 #include "delivery/subscriber.h"
 #include "model/scope.h"
@@ -18,8 +20,6 @@
 
 enum {
     CROWD_BUDGET = 500, /* writes before input is looked at again */
-    CROWD_PIECES =
-        256, /* blobs gathered into one write; who is due for more catches up by a round */
 };
 
 struct crowd {
@@ -120,56 +120,9 @@ static struct position at(const struct crowd *crowd, uint64_t sequence)
 
 /* ---- rounds ---- */
 
-/* The subscriber's scopes, then their distinct families, then "*". Scopes that were added since the
- * last one are greeted by it. */
-static struct catchup *catchup_new(struct crowd *crowd, struct subscriber *subscriber,
-                                   uint64_t from)
+static struct catchup *from_here(struct crowd *crowd, struct subscriber *subscriber, uint64_t from)
 {
-    uint32_t n_scopes = subscriber->n_places, n = 0;
-    uint32_t first_added = n_scopes - subscriber->n_added;
-    size_t bytes = SCOPE_EVERY.n;
-    for (uint32_t i = 0; i < n_scopes; i++) {
-        const struct roster_scope *scope = subscriber->places[i].scope;
-        bytes += scope->cell.name.n + (scope->family ? scope->family->cell.name.n : 0);
-    }
-    size_t max = 2 * (size_t)n_scopes + 1;
-    struct catchup *catchup = mem_new(sizeof *catchup + max * sizeof catchup->scopes[0] + bytes);
-    char *names = (char *)&catchup->scopes[max];
-    catchup->mail.kind = MAIL_ASK;
-    catchup->worker = crowd->options.worker;
-    catchup->conn = conn_id(subscriber->conn);
-    catchup->format = (enum format)subscriber->format;
-    catchup->n_scopes = n_scopes;
-    catchup->first_added = first_added;
-    catchup->hello = subscriber->n_added > 0;
-    round_start(&catchup->round, from);
-
-#define ADD(text, position)                                                                 \
-    do {                                                                                    \
-        memcpy(names, (text).p, (text).n);                                                  \
-        catchup->scopes[n++] =                                                              \
-            (struct round_scope){.name = {.p = names, .n = (text).n}, .since = (position)}; \
-        names += (text).n;                                                                  \
-    } while (0)
-
-    for (uint32_t i = 0; i < n_scopes; i++)
-        ADD(subscriber->places[i].scope->cell.name,
-            i < first_added ? from : subscriber->added[i - first_added]);
-    uint64_t stamp = ++crowd->gathering;
-    for (uint32_t i = 0; i < n_scopes; i++) {
-        struct roster_family *family = subscriber->places[i].scope->family;
-        if (!family || family->sent == stamp)
-            continue;
-        family->sent = stamp;
-        ADD(family->cell.name, from);
-    }
-    ADD(SCOPE_EVERY, from);
-#undef ADD
-    catchup->n = n;
-    free(subscriber->added);
-    subscriber->added = NULL;
-    subscriber->n_added = 0;
-    return catchup;
+    return catchup_new(subscriber, crowd->options.worker, from, ++crowd->gathering);
 }
 
 static void ask(struct crowd *crowd, struct catchup *catchup)
@@ -182,7 +135,7 @@ static void start_round(struct crowd *crowd, struct subscriber *subscriber, stru
 {
     subscriber_move(subscriber, SUBSCRIBER_ASKING);
     crowd->rounds++;
-    ask(crowd, catchup ? catchup : catchup_new(crowd, subscriber, subscriber->position));
+    ask(crowd, catchup ? catchup : from_here(crowd, subscriber, subscriber->position));
 }
 
 /* Did a tick after `position` touch what this subscriber holds? */
@@ -358,59 +311,6 @@ static void begin_tick(struct crowd *crowd, struct tick *tick)
     }
 }
 
-/* What one subscriber is due, in the order in which it is written. */
-struct gather {
-    struct piece pieces[CROWD_PIECES];
-    uint64_t notices[CROWD_PIECES]; /* the last one in each piece, 0: none */
-    uint32_t places[CROWD_PIECES];  /* whose they are */
-    unsigned n;
-    bool full;
-};
-
-static void gather_cell(const struct crowd *crowd, const struct roster_cell *cell,
-                        enum format format, uint32_t place, struct gather *gather)
-{
-    if (cell->tick != crowd->tick->position)
-        return;
-    for (uint32_t i = cell->first; i < cell->first + cell->entries; i++) {
-        const struct tick_blob *blob = &crowd->tick->entries[i].blobs[format];
-        if (!blob->blob)
-            continue;
-        if (gather->n == CROWD_PIECES - 1) {
-            gather->full = true;
-            return;
-        }
-        gather->notices[gather->n] = blob->notice;
-        gather->places[gather->n] = place;
-        gather->pieces[gather->n++] = (struct piece){.blob = blob->blob, .to = blob->body};
-    }
-}
-
-static void gather_all(struct crowd *crowd, struct subscriber *subscriber, struct gather *gather)
-{
-    enum format format = (enum format)subscriber->format;
-    gather->n = 0;
-    gather->full = false;
-    gather_cell(crowd, &roster_every(crowd->roster)->cell, format, 0, gather);
-    uint64_t stamp = ++crowd->gathering;
-    for (uint32_t i = 0; i < subscriber->n_places; i++) {
-        struct roster_scope *scope = subscriber->places[i].scope;
-        gather_cell(crowd, &scope->cell, format, i, gather);
-        if (scope->family && scope->family->sent != stamp) {
-            scope->family->sent = stamp;
-            gather_cell(crowd, &scope->family->cell, format, i, gather);
-        }
-    }
-    if (gather->n == 1) {
-        gather->pieces[0].to = gather->pieces[0].blob->len;
-    } else {
-        struct blob *position = crowd->positions[format];
-        gather->notices[gather->n] = 0;
-        gather->places[gather->n] = 0;
-        gather->pieces[gather->n++] = (struct piece){.blob = position, .to = position->len};
-    }
-}
-
 /* Behind from here on: what is in flight will have granted `position`. */
 static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t position)
 {
@@ -431,7 +331,7 @@ static void cut_in(struct crowd *crowd, struct subscriber *subscriber, const str
     }
     cut(crowd, subscriber, crowd->tick->previous);
     CHECK(subscriber->n_added == 0); /* a live one is idle only without */
-    subscriber->catchup = catchup_new(crowd, subscriber, subscriber->position);
+    subscriber->catchup = from_here(crowd, subscriber, subscriber->position);
     for (unsigned i = 0; i <= fell; i++)
         if (gather->notices[i])
             subscriber->catchup->scopes[gather->places[i]].notice_after = gather->notices[i];
@@ -448,7 +348,8 @@ static void deliver(struct crowd *crowd, uint64_t id)
         return;
     }
     struct gather gather;
-    gather_all(crowd, subscriber, &gather);
+    gather_tick(&gather, crowd->tick, crowd->roster, subscriber,
+                crowd->positions[subscriber->format], ++crowd->gathering);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
         cut(crowd, subscriber, crowd->tick->previous);
@@ -654,7 +555,7 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     struct blob *blob = blob_new(head);
     if (n > 0) {
         crowd->behind++;
-        struct catchup *catchup = catchup_new(crowd, subscriber, 0);
+        struct catchup *catchup = from_here(crowd, subscriber, 0);
         catchup->blob = blob;
         ask(crowd, catchup);
         return;

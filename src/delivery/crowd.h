@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "delivery/catchup.h"
 #include "delivery/mails.h"
 #include "net/server.h"
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "delivery/audience.h"
+#include "delivery/catchup.h"
 #include "delivery/encoder.h"
 #include "delivery/events.h"
 #include "model/scope.h"

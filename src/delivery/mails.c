@@ -20,11 +20,3 @@ void mail_publish_free(struct mail_publish *publish)
     arena_free(&publish->arena);
     free(publish);
 }
-
-void catchup_free(struct catchup *catchup)
-{
-    if (!catchup)
-        return;
-    blob_unref(catchup->blob);
-    free(catchup);
-}

@@ -8,9 +8,7 @@
 #include "base/arena.h"
 #include "base/blob.h"
 #include "base/err.h"
-#include "delivery/format.h"
 #include "delivery/tick.h"
-#include "hub/round.h"
 #include "net/mailbox.h"
 #include "net/server.h"
 #include "wire/publish.h"
@@ -85,27 +83,3 @@ struct mail_stats {
     unsigned subscribers, behind, scopes;
     uint64_t deliveries, cuts, rounds, heartbeats;
 };
-
-/* Instead of a position in the `since` of a hello's scopes. */
-#define CATCHUP_FRESH (UINT64_MAX - 1) /* not held before: nothing is promised about the past */
-#define CATCHUP_LOST  UINT64_MAX       /* of another epoch, or unreadable: answered by a reset */
-
-/* A subscriber's way from a position to now: the round of hub/round.h, and what it asks for.
- * Held by the subscriber while its answer is being sent, by the hub while it is asked. */
-struct catchup {
-    struct mail mail;
-    unsigned worker;
-    uint64_t conn;
-    enum format format;
-    bool hello;  /* the answer begins with `ready` for the scopes from `first_added` on */
-    bool unsent; /* answered while something else was in flight */
-    bool done;   /* the blob ends with the position of the round's target */
-    struct round round;
-    struct blob *blob;    /* the answer; in the first ask the response head, with which it begins */
-    uint32_t n_scopes;    /* those that the subscriber holds */
-    uint32_t first_added; /* n_scopes where none is new; the others go on from the round's `from` */
-    uint32_t n;           /* with their families behind them */
-    struct round_scope scopes[]; /* names point behind the array */
-};
-
-void catchup_free(struct catchup *catchup);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "delivery/authorizer.h"
+#include "delivery/catchup.h"
 #include "delivery/crowd.h"
 
 #include <stddef.h>

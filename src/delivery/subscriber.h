@@ -19,11 +19,12 @@
 
 #include "base/list.h"
 #include "delivery/format.h"
-#include "delivery/mails.h"
 #include "delivery/roster.h"
 #include "net/server.h"
 
 #include <stdint.h>
+
+struct catchup;
 
 enum subscriber_state {
     SUBSCRIBER_OPENING, /* the hello is at the hub; nothing was sent */
