@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Demo } from './lib/demo.ts'
-import { key, profile, Tab, workedOff } from './lib/tab.ts'
+import { Demo, newest } from './lib/demo.ts'
+import { key, profile, type Row, Tab, workedOff } from './lib/tab.ts'
 
 const LIST = 'GET /api/recordings?page=1'
 const STATS = 'GET /api/dashboard/stats'
@@ -99,7 +99,7 @@ test('of many visited pages only the visible one is fetched again, the others wh
 test('a filtered list gains the row that begins to match and loses the one that does not any more', async (t) => {
   const demo = await Demo.start(t)
   const tab = await Tab.open(t, await profile(t), demo, '/recordings?status=queued')
-  const expected = () => demo.rows('SELECT id, title, status FROM recordings WHERE status = \'queued\' ORDER BY created_at DESC, id LIMIT 20')
+  const expected = () => demo.rows<Row>(newest("status = 'queued'"))
   await tab.becomes('the queued ones', () => tab.rows(), expected)
 
   await demo.sql("UPDATE recordings SET status = 'queued' WHERE id = 'r150'")
@@ -112,7 +112,8 @@ test('a filtered list gains the row that begins to match and loses the one that 
 test('1,000 rows changed in one transaction are one push, and fetch the list once or twice', async (t) => {
   const demo = await Demo.start(t)
   await demo.sql(
-    "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO recordings (id, title) SELECT 'burst' || i, 'Burst ' || i FROM n",
+    'WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000)' +
+      " INSERT INTO recordings (id, title) SELECT 'burst' || i, 'Burst ' || i FROM n",
   )
   const context = await profile(t)
   const list = await Tab.open(t, context, demo, '/recordings')
@@ -122,7 +123,8 @@ test('1,000 rows changed in one transaction are one push, and fetch the list onc
 
   await demo.sql("UPDATE recordings SET title = title || ', changed', status = 'failed' WHERE id LIKE 'burst%'")
   await list.becomes('the list', async () => (await list.rows()).every((row) => row.title.endsWith(', changed')), true)
-  await board.page.locator('[data-status="failed"]', { hasText: await demo.value("SELECT printf('%,d', count(*)) FROM recordings WHERE status = 'failed'") }).waitFor()
+  const failed = await demo.value("SELECT printf('%,d', count(*)) FROM recordings WHERE status = 'failed'")
+  await board.page.locator('[data-status="failed"]', { hasText: failed }).waitFor()
   assert.equal((await list.counted('pushes')) - pushes, 1)
   await workedOff(demo, list, board)
   const counts = await demo.counts()
@@ -172,7 +174,7 @@ test('what is created, renamed and deleted in one tab shows in the other, and in
   await reader.page.getByRole('row', { name: /^Named in the first tab/ }).waitFor({ state: 'detached' })
   await board.becomes('as many as before', total, before)
   await workedOff(demo, writer, reader, board)
-  const expected = await demo.rows('SELECT id, title, status FROM recordings ORDER BY created_at DESC, id LIMIT 20')
+  const expected = await demo.rows<Row>(newest())
   assert.deepEqual(await writer.rows(), expected)
   assert.deepEqual(await reader.rows(), expected)
 })

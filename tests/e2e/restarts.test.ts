@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PATIENCE, poll } from '../integration/lib/wait.ts'
-import { Demo } from './lib/demo.ts'
+import { Demo, newest } from './lib/demo.ts'
 import { type Happening, key, profile, type Row, Tab, workedOff } from './lib/tab.ts'
 
-const FIRST_PAGE = 'SELECT id, title, status FROM recordings ORDER BY created_at DESC, id LIMIT 20'
 const BY_STATUS = 'SELECT status, count(*) AS n FROM recordings GROUP BY status ORDER BY status'
 
 /** What the dashboard says, without the states that no recording has. */
@@ -60,10 +59,10 @@ test('after a crash and a restart in the middle of changes both tabs show what t
   await demo.sql("UPDATE recordings SET title = 'The last word' WHERE id = 'r208'")
   await demo.startUnstale()
 
-  await list.becomes('the list', () => list.rows(), () => demo.rows<Row>(FIRST_PAGE), BACKOFF)
+  await list.becomes('the list', () => list.rows(), () => demo.rows<Row>(newest()), BACKOFF)
   await board.becomes('the dashboard', () => byStatus(board), () => demo.rows(BY_STATUS), BACKOFF)
   await workedOff(demo, list, board)
-  assert.deepEqual(await list.rows(), await demo.rows<Row>(FIRST_PAGE))
+  assert.deepEqual(await list.rows(), await demo.rows<Row>(newest()))
   assert.deepEqual(await byStatus(board), await demo.rows(BY_STATUS))
 })
 
@@ -150,7 +149,7 @@ test('a page that was opened without unstale works, and becomes live when it com
 
   await tab.row('r208').getByRole('button', { name: /^Delete/ }).click()
   await tab.toast('Recording deleted').waitFor()
-  await tab.becomes('the list', () => tab.rows(), () => demo.rows<Row>(FIRST_PAGE))
+  await tab.becomes('the list', () => tab.rows(), () => demo.rows<Row>(newest()))
 
   await demo.sql("UPDATE recordings SET title = 'Before anybody watched' WHERE id = 'r206'")
   await demo.startUnstale()

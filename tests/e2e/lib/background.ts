@@ -25,9 +25,13 @@ export async function realTabs(t: TestContext): Promise<RealTabs> {
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   const ended = once(child, 'close')
+  let close = async (): Promise<unknown> => undefined
   cleanup(t, async () => {
-    child.kill('SIGKILL')
+    /* Asked to, it ends its helpers first, which else go on writing into the folder that is about to be removed. */
+    const impatient = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
+    await close().catch(() => child.kill('SIGKILL'))
     await ended
+    clearTimeout(impatient)
   })
   const address = await new Promise<string>((resolve, reject) => {
     child.on('error', reject)
@@ -39,7 +43,8 @@ export async function realTabs(t: TestContext): Promise<RealTabs> {
       .on('close', () => reject(new Error(`${CHROMIUM} ended before it could be reached`)))
   })
   const browser = await chromium.connectOverCDP(address, { noDefaults: true })
-  cleanup(t, () => browser.close())
+  const session = await browser.newBrowserCDPSession()
+  close = () => session.send('Browser.close')
   const context = browser.contexts()[0]
   if (!context) throw new Error('the browser has no window')
   context.setDefaultTimeout(PATIENCE)

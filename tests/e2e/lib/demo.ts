@@ -25,6 +25,11 @@ const ui = process.env['EXAMPLE_UI'] ?? join(example, 'ui', 'dist')
 /** "GET /api/recordings?page=1" → how often. */
 export type Counts = Record<string, number>
 
+/** What a first page of recordings has to show. */
+export function newest(condition = 'true'): string {
+  return `SELECT id, title, status FROM recordings WHERE ${condition} ORDER BY created_at DESC, id LIMIT 20`
+}
+
 class Backend extends Watched {
   readonly child: ChildProcess
   url = ''

@@ -65,8 +65,20 @@ export class Tab {
   /** Blank. */
   static async blank(t: TestContext, context: BrowserContext, page?: Page): Promise<Tab> {
     const tab = new Tab(page ?? (await context.newPage()))
-    cleanup(t, () => tab.sane())
+    cleanup(t, async () => {
+      if (!(t as { passed?: boolean }).passed) t.diagnostic(await tab.#described())
+      tab.sane()
+    })
     return tab
+  }
+
+  /** What was there when a test failed. */
+  async #described(): Promise<string> {
+    const text = await this.page
+      .locator('body')
+      .innerText({ timeout: 1000 })
+      .catch((error) => String(error))
+    return `${this.page.url()} shows: ${text.replaceAll(/\s*\n\s*/g, ' · ')}; console: ${JSON.stringify(this.#problems.slice(-5))}`
   }
 
   /** Loaded, connected, and everything fetched. */

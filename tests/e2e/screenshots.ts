@@ -1,0 +1,47 @@
+/* The pictures of the README, made anew by: node --test tests/e2e/screenshots.ts */
+
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { sleep } from '../integration/lib/wait.ts'
+import { Demo } from './lib/demo.ts'
+import { profile, Tab } from './lib/tab.ts'
+
+const folder = join(import.meta.dirname, '..', '..', 'docs', 'images')
+
+async function shoot(tab: Tab, name: string): Promise<void> {
+  await tab.panel.locator('.happening').first().getByText('written → on screen').waitFor()
+  /* The panel fades its entries in; the row is still lit. */
+  await sleep(350)
+  await tab.page.screenshot({ path: join(folder, `recordings-${name}.png`) })
+}
+
+/** As between two commands that somebody types: longer than the pause that a page makes between two refetches. */
+const aMoment = () => sleep(2500)
+
+test('the list, just after rows were changed in a shell', async (t) => {
+  const demo = await Demo.start(t)
+  const tab = await Tab.open(t, await profile(t, { colorScheme: 'light' }), demo, '/recordings')
+  await tab.page.setViewportSize({ width: 1360, height: 780 })
+  await aMoment()
+  await demo.sql("INSERT INTO conversations (id, title, recording_id) VALUES ('c99', 'What is left to do?', 'r205')")
+  await aMoment()
+  await demo.sql("UPDATE recordings SET status = 'ready' WHERE id = 'r206'")
+  await tab.row('r206').getByText('ready').waitFor()
+  await aMoment()
+  await demo.sql("UPDATE recordings SET title = 'Renamed in a shell', status = 'ready' WHERE id = 'r207'")
+  await tab.row('r207').getByText('Renamed in a shell').waitFor()
+  await shoot(tab, 'list')
+})
+
+test('the dashboard, which follows', async (t) => {
+  const demo = await Demo.start(t)
+  const tab = await Tab.open(t, await profile(t, { colorScheme: 'light' }), demo, '/')
+  await tab.page.setViewportSize({ width: 1440, height: 780 })
+  await aMoment()
+  await demo.sql("UPDATE recordings SET status = 'transcribing' WHERE id = 'r205'")
+  await tab.page.locator('.recent li').first().getByText('transcribing').waitFor()
+  await aMoment()
+  await demo.sql("UPDATE recordings SET title = 'The old canal', status = 'failed' WHERE id = 'r208'")
+  await tab.page.locator('.recent').getByText('The old canal').waitFor()
+  await shoot(tab, 'dashboard')
+})
