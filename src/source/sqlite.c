@@ -46,7 +46,7 @@ enum {
     RETRY_MS = 1000,
     BUSY_MS = 1000,  /* so long it may be locked before that is called "not current" */
     BLIND_MS = 1000, /* between two truncations of blind tables */
-    WATCH_MEMORY = 16 << 20,
+    WATCH_MEMORY = 64 << 20,
     WHY_MAX = ERR_MAX,
 };
 
