@@ -309,8 +309,12 @@ static uint64_t hash_row(sqlite3_stmt *row)
     struct hash_seed seed = {.k0 = 0, .k1 = 0};
     int n = sqlite3_column_count(row);
     for (int i = 0; i < n; i++) {
-        seed.k1 = (uint64_t)sqlite3_column_type(row, i);
-        const char *bytes = sqlite3_column_blob(row, i);
+        int type = sqlite3_column_type(row, i);
+        /* As text, in UTF-8 whatever the database's encoding is; the blob of a text would be in the
+         * one or the other, as it was read before or not. */
+        const char *bytes = type == SQLITE_BLOB ? sqlite3_column_blob(row, i)
+                                                : (const char *)sqlite3_column_text(row, i);
+        seed.k1 = (uint64_t)type;
         seed.k0 =
             hash_bytes(seed, (struct str){.p = bytes, .n = (size_t)sqlite3_column_bytes(row, i)});
     }
@@ -357,6 +361,8 @@ static void note_blind(struct sqlite_source *s)
     s->blind = false;
     for (size_t i = 0; i < s->verdicts->n; i++) {
         const struct sqlite_verdict *verdict = &s->verdicts->items[i];
+        if (verdict->warning.n > 0)
+            log_warn(s->log, "sqlite", "%s: %.*s", s->path, STR_ARG(verdict->warning));
         if (verdict->covered || !verdict->exists)
             continue;
         s->blind = true;

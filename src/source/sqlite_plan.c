@@ -509,10 +509,10 @@ static bool make_warning(const struct sqlite_table *table, struct arena *arena,
         if (!can_follow(&table->uniques[i]))
             buf_printf(
                 &out,
-                "The unique index %.*s is on an expression that a trigger must not evaluate, "
+                "%sThe unique index %.*s is on an expression that a trigger must not evaluate, "
                 "because it can fail: every insert and update of %.*s is taken for one that "
-                "may have displaced a row, and widens. ",
-                STR_ARG(table->uniques[i].name), STR_ARG(table->name));
+                "may have displaced a row, and widens.",
+                out.len > 0 ? " " : "", STR_ARG(table->uniques[i].name), STR_ARG(table->name));
     bool ok = out.len == 0 || keep(arena, &out, &plan->warning);
     buf_free(&out);
     return ok;

@@ -266,7 +266,9 @@ static bool write_name(struct buf *out, sqlite3_stmt *row, int i)
     }
     if (type == SQLITE_NULL)
         return false;
-    const void *bytes = sqlite3_column_blob(row, i);
+    /* Text as UTF-8, whatever the database's encoding is. */
+    const void *bytes = type == SQLITE_TEXT ? (const void *)sqlite3_column_text(row, i)
+                                            : sqlite3_column_blob(row, i);
     size_t n = (size_t)sqlite3_column_bytes(row, i);
     if (type == SQLITE_BLOB && n == 0)
         return false;

@@ -73,6 +73,8 @@ static void judge(struct sqlite_verdicts *verdicts, const struct sqlite_schema *
     if (planned && !verdict->covered)
         err_set(&err, "table %.*s lacks its triggers, or has others than this configuration needs",
                 STR_ARG(watched->table));
+    if (planned)
+        verdict->warning = arena_copy(&verdicts->_arena, plan.warning);
     if (!verdict->covered)
         verdict->problem = arena_copy(&verdicts->_arena, str_of(err.text));
     verdict->mark = mix_number(verdict->mark, verdict->covered);

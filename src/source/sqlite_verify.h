@@ -23,6 +23,7 @@ struct sqlite_verdict {
      * with changes in between that nobody recorded. */
     uint64_t mark;
     struct str problem; /* not covered: a sentence */
+    struct str warning; /* covered, but at a price: a sentence, or empty */
 };
 
 struct sqlite_verdicts {
