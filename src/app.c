@@ -1,16 +1,23 @@
-/* The start reads as a list (app_serve), the stop as a chain: each step begins the next when it is
- * done.
+/* The start reads as a list (app_serve), a reload and the stop as chains: each step begins the next
+ * when it is done.
  *
- *   SIGTERM -> sources stop -> last tick -> delivery threads end their streams and stop
+ *   SIGHUP  -> the file is read and checked (candidate.h) -> where the rules differ, sources stop
+ *           -> rules and limits are in use -> sources go on at their cursors
+ *           -> delivery threads have the new limits, what was before is freed
+ *
+ *   SIGTERM -> delivery threads end their streams one by one, within `drain`
+ *           -> sources stop -> last tick -> delivery threads end the rest and stop
  *           -> state file -> admin listener stops -> the loop runs empty
- */
+ *
+ * A stop waits for a reload that has stopped the sources: they cannot be stopped twice. */
 #include "app.h"
 
 #include "admin/admin.h"
+#include "admin/notify.h"
 #include "auth/open.h"
 #include "base/check.h"
 #include "base/mem.h"
-#include "config/databases.h"
+#include "candidate.h"
 #include "config/watch_of.h"
 #include "delivery/catchup.h"
 #include "delivery/exchange.h"
@@ -21,7 +28,7 @@
 #include "net/mailbox.h"
 #include "report.h"
 #include "rules/rules.h"
-#include "source/sqlite.h"
+#include "sources.h"
 #include "state.h"
 
 #include <errno.h>
@@ -31,15 +38,36 @@
 #include <sys/resource.h>
 #include <uv.h>
 
-enum { APP_WATCH_MAX = 16 * 1024 * 1024, APP_STATE_MAX = 1 << 30 };
+enum {
+    APP_WATCH_MAX = 16 * 1024 * 1024,
+    APP_STATE_MAX = 1 << 30,
+    APP_SILENT_MS = 10000, /* so long a delivery thread may say nothing; it does each second */
+    APP_REST_MS = 1000,    /* how often the log says what it left out */
+};
+
+enum phase {
+    SERVING,
+    DRAINING, /* streams end one by one */
+    STOPPING, /* sources are stopped, or are being stopped, for good */
+};
+
+enum reloading {
+    RELOAD_NONE,
+    RELOAD_READING, /* the file */
+    RELOAD_SOURCES, /* stop, to be made anew */
+    RELOAD_TELLING, /* the delivery threads */
+};
 
 struct app {
-    const struct config *config;
-    const struct log *log;
+    const struct config *first;  /* what cannot be reloaded is always this one's */
+    const struct config *config; /* in use */
+    struct config *owned;        /* the same, when it came by a reload */
+    struct log *log;
+    struct notify notify;
     uv_loop_t loop;
-    uv_signal_t term, interrupt;
+    uv_signal_t term, interrupt, hangup;
+    uv_timer_t rest, watchdog;
     struct rules *rules;
-    struct arena watch_memory;
     struct hub *hub;
     struct mailbox *box;
     struct open_auth *auth;
@@ -48,12 +76,21 @@ struct app {
     struct admin *admin;
     struct worker **workers;
     struct mail_stats *stats; /* the last ones of each worker */
+    uint64_t *heard_at;       /* when they came, ms of the loop */
     bool *worker_stopped;
     unsigned n_workers, workers_left;
-    struct source **sources;
-    struct state_cursor *cursors;
-    size_t n_sources, sources_left;
-    bool stopping;
+    struct sources *sources;
+    bool started; /* false at the stop: the start failed halfway */
+    enum phase phase;
+    unsigned drain_left; /* threads that still drain */
+
+    enum reloading reloading;
+    bool reload_again; /* another SIGHUP came meanwhile */
+    bool stop_waits;   /* for the reload that has stopped the sources */
+    struct candidate *candidate;
+    struct open_auth *old_auth; /* until every thread has forgotten it */
+    unsigned limited_left;
+    uint64_t reloads_applied, reloads_refused;
 };
 
 /* ---- mails ---- */
@@ -94,24 +131,40 @@ static void on_published(void *ctx, struct mail_publish *publish)
 }
 
 static void worker_is_gone(struct app *app);
+static void worker_is_limited(struct app *app);
+static void worker_is_drained(struct app *app);
 
 static void on_mail(void *ctx, struct mail *mail)
 {
     struct app *app = ctx;
     switch (mail->kind) {
     case MAIL_PUBLISH:
-        engine_publish(app->engine, (struct mail_publish *)mail);
+        if (app->engine) {
+            engine_publish(app->engine, (struct mail_publish *)mail);
+        } else {
+            err_set(&((struct mail_publish *)mail)->err, "the server could not start");
+            on_published(app, (struct mail_publish *)mail);
+        }
         break;
     case MAIL_STATS: {
         struct mail_stats *stats = (struct mail_stats *)mail;
         app->stats[stats->worker] = *stats;
+        app->heard_at[stats->worker] = uv_now(&app->loop);
         free(mail);
         break;
     }
     case MAIL_STOPPED:
-        app->worker_stopped[((struct mail_stopped *)mail)->worker] = true;
+        app->worker_stopped[((struct mail_from *)mail)->worker] = true;
         free(mail);
         worker_is_gone(app);
+        break;
+    case MAIL_DRAINED:
+        free(mail);
+        worker_is_drained(app);
+        break;
+    case MAIL_LIMITED:
+        free(mail);
+        worker_is_limited(app);
         break;
     default:
         exchange_mail(app->exchange, mail);
@@ -128,7 +181,9 @@ static struct report report_of(const struct app *app)
                            .engine = app->engine,
                            .workers = app->stats,
                            .n_workers = app->n_workers,
-                           .stopping = app->stopping};
+                           .stopping = app->phase != SERVING,
+                           .reloads_applied = app->reloads_applied,
+                           .reloads_refused = app->reloads_refused};
 }
 
 static bool is_ready(void *ctx, struct buf *json)
@@ -149,15 +204,16 @@ static void save_state(struct app *app)
 {
     struct err err = ERR_INIT;
     struct buf hub = BUF_INIT(APP_STATE_MAX);
+    size_t n_cursors = 0;
+    const struct state_cursor *cursors = sources_cursors(app->sources, &n_cursors);
     engine_flush(app->engine);
     const bool saved = hub_save(app->hub, &hub, &err);
     const struct state state = {.rules = rules_hash(app->rules),
                                 .hub = buf_slice(&hub),
-                                .cursors = app->cursors,
-                                .n_cursors = app->n_sources};
-    if (saved && state_write(app->config->state, &state, &err))
-        log_info(app->log, "app", "state written to %s: clients resume exactly",
-                 app->config->state);
+                                .cursors = cursors,
+                                .n_cursors = n_cursors};
+    if (saved && state_write(app->first->state, &state, &err))
+        log_info(app->log, "app", "state written to %s: clients resume exactly", app->first->state);
     else
         log_warn(app->log, "app", "%s; after the restart every client is reset", err.text);
     buf_free(&hub);
@@ -166,67 +222,100 @@ static void save_state(struct app *app)
 static void close_rest(void *ctx)
 {
     struct app *app = ctx;
-    engine_close(app->engine);
+    if (app->engine)
+        engine_close(app->engine);
     mailbox_close(app->box);
     uv_close((uv_handle_t *)&app->term, NULL);
     uv_close((uv_handle_t *)&app->interrupt, NULL);
+    uv_close((uv_handle_t *)&app->hangup, NULL);
+    uv_close((uv_handle_t *)&app->rest, NULL);
+    uv_close((uv_handle_t *)&app->watchdog, NULL);
 }
 
 static void worker_is_gone(struct app *app)
 {
     if (--app->workers_left > 0)
         return;
-    save_state(app);
+    if (app->started)
+        save_state(app);
     if (app->admin)
         admin_stop(app->admin, close_rest, app);
     else
         close_rest(app);
 }
 
-static void source_is_gone(void *ctx)
+static void sources_are_gone(void *ctx)
 {
     struct app *app = ctx;
-    if (--app->sources_left > 0)
-        return;
-    engine_flush(app->engine);
+    if (app->engine)
+        engine_flush(app->engine);
+    /* One more than there are, given back at the end: no worker is the same chain. */
+    app->workers_left = 1;
     for (unsigned i = 0; i < app->n_workers; i++) {
-        struct mail *stop = mem_new(sizeof *stop);
-        stop->kind = MAIL_STOP;
-        to_worker(app, i, stop);
+        if (app->worker_stopped[i])
+            continue;
+        struct mail *stopping = mem_new(sizeof *stopping);
+        stopping->kind = MAIL_STOP;
+        app->workers_left++;
+        to_worker(app, i, stopping);
     }
+    worker_is_gone(app);
 }
 
-static void stop(struct app *app)
+static void stop_sources(struct app *app)
 {
-    if (app->stopping)
+    if (app->phase == STOPPING)
         return;
-    app->stopping = true;
-    app->workers_left = app->n_workers;
-    app->cursors = mem_array(app->n_sources + 1, sizeof *app->cursors);
-    /* One more than there are, given back at the end: no source is the same chain. */
-    app->sources_left = app->n_sources + 1;
-    for (size_t i = 0; i < app->n_sources; i++) {
-        struct source *source = app->sources[i];
-        struct buf cursor = BUF_INIT(64 * 1024);
-        app->cursors[i].source = str_of(source->name);
-        if (source->ops->cursor(source, &cursor))
-            app->cursors[i].cursor = buf_slice(&cursor); /* keeps the bytes */
-        else
-            buf_free(&cursor);
-        source->ops->stop(source, source_is_gone, app);
+    if (app->reloading == RELOAD_SOURCES) {
+        app->stop_waits = true;
+        return;
     }
-    source_is_gone(app);
+    app->phase = STOPPING;
+    if (app->sources)
+        sources_stop(app->sources, sources_are_gone, app);
+    else
+        sources_are_gone(app);
+}
+
+static void worker_is_drained(struct app *app)
+{
+    if (--app->drain_left == 0)
+        stop_sources(app);
+}
+
+static void stop(struct app *app, uint64_t drain_ms)
+{
+    app->phase = DRAINING;
+    notify_say(&app->notify, "STOPPING=1\nSTATUS=stopping");
+    if (drain_ms == 0) {
+        stop_sources(app);
+        return;
+    }
+    app->drain_left = app->n_workers;
+    for (unsigned i = 0; i < app->n_workers; i++) {
+        struct mail_drain *drain = mem_new(sizeof *drain);
+        drain->mail.kind = MAIL_DRAIN;
+        drain->ms = drain_ms;
+        to_worker(app, i, &drain->mail);
+    }
 }
 
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct app *app = signal->data;
-    if (app->stopping) {
-        log_warn(app->log, "app", "stopping already");
-        return;
+    const char *name = number == SIGTERM ? "SIGTERM" : "SIGINT";
+    if (app->phase == STOPPING) {
+        log_warn(app->log, "app", "%s: stopping already", name);
+    } else if (app->phase == DRAINING) {
+        log_info(app->log, "app", "%s: the rest of the streams ends now", name);
+        stop_sources(app);
+    } else {
+        /* Who presses Ctrl-C does not want to wait. */
+        uint64_t drain_ms = number == SIGTERM ? app->config->limits.drain_ms : 0;
+        log_info(app->log, "app", "%s: stopping, streams end within %llu ms", name,
+                 (unsigned long long)drain_ms);
+        stop(app, drain_ms);
     }
-    log_info(app->log, "app", "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    stop(app);
 }
 
 /* ---- starting ---- */
@@ -272,21 +361,197 @@ static void keep_family(void *ctx, struct str scope)
     buf_free(&family);
 }
 
+/* ---- what a configuration means to the parts ---- */
+
+static struct hub_limits hub_limits_of(const struct config_limits *limits)
+{
+    return (struct hub_limits){.index_memory = limits->index_memory,
+                               .notice_memory = limits->notice_memory,
+                               .max_keys = limits->max_keys,
+                               .max_entities = limits->max_entities,
+                               .notices = limits->notices,
+                               .held_max = limits->held,
+                               .families_max = limits->families,
+                               .batch_ms = limits->batch_ms};
+}
+
+static struct worker_limits worker_limits_of(const struct app *app, const struct config *config,
+                                             const struct open_auth *auth)
+{
+    const struct config_limits *limits = &config->limits;
+    return (struct worker_limits){
+        .server = {.http = {.head = limits->head,
+                            .body = limits->publish_body,
+                            .headers = HTTP_HEADERS_MAX},
+                   .connections = connections_possible(config, app->log) / app->n_workers,
+                   .head_ms = limits->head_ms,
+                   .body_ms = limits->body_ms,
+                   .keepalive_ms = limits->keepalive_ms,
+                   .stalled_ms = limits->stalled_ms},
+        .heartbeat_ms = limits->heartbeat_ms,
+        .spread_ms = limits->spread_ms,
+        .scopes_max = limits->scopes,
+        .publishes_max = limits->publish_queue / app->n_workers + 1,
+        .publish_body = limits->publish_body,
+        .authorizer = open_authorizer(auth)};
+}
+
+static struct open_auth *auth_of(const struct config *config)
+{
+    struct open_options options = {0};
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *source = &config->sources[i];
+        if (source->kind == CONFIG_PUBLISH)
+            options = (struct open_options){.publish = true, .token = source->token};
+    }
+    return open_new(&options);
+}
+
+/* ---- reloading ---- */
+
+static void reload(struct app *app);
+
+static void reload_ends(struct app *app, bool applied)
+{
+    app->reloading = RELOAD_NONE;
+    if (applied)
+        app->reloads_applied++;
+    else
+        app->reloads_refused++;
+    notify_say(&app->notify, "READY=1");
+    if (app->reload_again && app->phase == SERVING)
+        reload(app);
+}
+
+static void worker_is_limited(struct app *app)
+{
+    if (--app->limited_left > 0)
+        return;
+    open_free(app->old_auth);
+    app->old_auth = NULL;
+    log_info(app->log, "app", "%s: reloaded", app->first->file);
+    reload_ends(app, true);
+}
+
+static void tell_limits(struct app *app)
+{
+    app->reloading = RELOAD_TELLING;
+    app->old_auth = app->auth;
+    app->auth = auth_of(app->config);
+    app->limited_left = app->n_workers;
+    const struct worker_limits limits = worker_limits_of(app, app->config, app->auth);
+    for (unsigned i = 0; i < app->n_workers; i++) {
+        struct mail_limits *mail = mem_new(sizeof *mail);
+        mail->mail.kind = MAIL_LIMITS;
+        mail->limits = limits;
+        to_worker(app, i, &mail->mail);
+    }
+}
+
+/* Sources are stopped if they are to be made anew; no transaction is open in the hub. */
+static void adopt(struct app *app, bool other_rules)
+{
+    struct candidate *candidate = app->candidate;
+    const struct config_limits *limits = &candidate->config->limits;
+    struct rules *old = app->rules;
+    app->rules = candidate->rules;
+    candidate->rules = NULL;
+    engine_set_rules(app->engine, app->rules);
+    rules_free(old);
+    rules_families(app->rules, (struct str){0}, keep_family, app->hub);
+    const struct hub_limits hub = hub_limits_of(limits);
+    hub_set_limits(app->hub, &hub);
+    exchange_set_limits(app->exchange, limits->heartbeat_ms, limits->spread_ms);
+    if (other_rules)
+        engine_reset_all(app->engine, "reload");
+    log_set(app->log, candidate->config->log_level, candidate->config->log_json);
+
+    config_free(app->owned);
+    app->config = app->owned = candidate->config;
+    candidate->config = NULL;
+}
+
+static void sources_are_ready(void *ctx)
+{
+    struct app *app = ctx;
+    adopt(app, rules_hash(app->rules) != rules_hash(app->candidate->rules));
+    sources_restart(app->sources, app->config, app->candidate->watch);
+    candidate_free(app->candidate);
+    app->candidate = NULL;
+    tell_limits(app);
+    if (app->stop_waits)
+        stop_sources(app);
+}
+
+static void say_fixed(const struct app *app, const char *what, bool same)
+{
+    if (!same)
+        log_warn(app->log, "app", "%s: %s is another one; that takes a restart", app->first->file,
+                 what);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void on_candidate(void *ctx, struct candidate *candidate)
+{
+    struct app *app = ctx;
+    const struct config *config = candidate->config;
+    if (app->phase != SERVING || !config) {
+        if (!config)
+            log_error(app->log, "app", "reload: %s; the configuration stays as it was",
+                      candidate->err.text);
+        candidate_free(candidate);
+        reload_ends(app, false);
+        return;
+    }
+    say_fixed(app, "listen", same_text(app->first->listen, config->listen));
+    say_fixed(app, "admin", same_text(app->first->admin, config->admin));
+    say_fixed(app, "state", same_text(app->first->state, config->state));
+    say_fixed(app, "threads", app->first->threads == config->threads);
+    say_fixed(app, "the set of databases in sources", sources_are(app->sources, config));
+    app->candidate = candidate;
+    if (rules_hash(app->rules) != rules_hash(candidate->rules) ||
+        sources_differ(app->sources, config) || hub_open(app->hub)) {
+        app->reloading = RELOAD_SOURCES;
+        sources_stop(app->sources, sources_are_ready, app);
+        return;
+    }
+    adopt(app, false);
+    candidate_free(candidate);
+    app->candidate = NULL;
+    tell_limits(app);
+}
+
+static void reload(struct app *app)
+{
+    app->reload_again = false;
+    app->reloading = RELOAD_READING;
+    notify_reloading(&app->notify);
+    candidate_load(&app->loop, app->first->file, app->log, on_candidate, app);
+}
+
+static void on_hangup(uv_signal_t *signal, int number)
+{
+    struct app *app = signal->data;
+    if (app->phase != SERVING || !app->started) {
+        log_warn(app->log, "app", "SIGHUP: stopping, so nothing is reloaded");
+    } else if (app->reloading != RELOAD_NONE) {
+        app->reload_again = true;
+    } else {
+        log_info(app->log, "app", "SIGHUP: reading %s", app->first->file);
+        reload(app);
+    }
+}
+
+/* ---- starting the parts ---- */
+
 static void start_hub(struct app *app, const struct state *state, struct hash_seed seed)
 {
-    const struct config_limits *limits = &app->config->limits;
     const struct hub_options options = {
-        .limits = {.index_memory = limits->index_memory,
-                   .notice_memory = limits->notice_memory,
-                   .max_keys = limits->max_keys,
-                   .max_entities = limits->max_entities,
-                   .notices = limits->notices,
-                   .held_max = limits->held,
-                   .families_max = limits->families,
-                   .batch_ms = limits->batch_ms},
-        .epoch = random_u64(),
-        .seed = seed,
-    };
+        .limits = hub_limits_of(&app->config->limits), .epoch = random_u64(), .seed = seed};
     struct err err = ERR_INIT;
     if (state->hub.n) {
         app->hub = hub_load(&options, state->hub, &err);
@@ -300,29 +565,12 @@ static void start_hub(struct app *app, const struct state *state, struct hash_se
 
 static bool start_workers(struct app *app, struct hash_seed seed, struct err *err)
 {
-    const struct config *config = app->config;
-    const struct config_limits *limits = &config->limits;
-    unsigned connections = connections_possible(config, app->log);
     struct worker_options options = {
-        .listen = config->listen,
-        .server = {.http = {.head = limits->head,
-                            .body = limits->publish_body,
-                            .headers = HTTP_HEADERS_MAX},
-                   .connections = connections / app->n_workers,
-                   .head_ms = limits->head_ms,
-                   .body_ms = limits->body_ms,
-                   .keepalive_ms = limits->keepalive_ms,
-                   .stalled_ms = limits->stalled_ms},
+        .listen = app->config->listen,
+        .limits = worker_limits_of(app, app->config, app->auth),
         .epoch = hub_epoch(app->hub),
         .start = hub_ticked(app->hub),
         .seed = seed,
-        .heartbeat_ms = limits->heartbeat_ms,
-        .spread_ms = limits->spread_ms,
-        .drain_ms = limits->drain_ms,
-        .scopes_max = limits->scopes,
-        .publishes_max = limits->publish_queue / app->n_workers + 1,
-        .publish_body = limits->publish_body,
-        .authorizer = open_authorizer(app->auth),
         .log = app->log,
         .to_hub = app->box,
     };
@@ -339,37 +587,16 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
     return true;
 }
 
-static bool add_source(struct app *app, struct source *source, struct str cursor, struct err *err)
-{
-    app->sources[app->n_sources++] = source;
-    engine_add(app->engine, source);
-    return source->ops->start(source, cursor, err) || err_prefix(err, "source %s", source->name);
-}
-
 static bool start_sources(struct app *app, const struct state *state, struct err *err)
 {
-    struct watch *watch = watch_from_rules(app->rules, &app->watch_memory);
-    if (!watch)
-        return err_set(err, "%s: the rules name too many columns", app->config->file);
-    for (size_t i = 0; i < app->config->n_sources; i++) {
-        const struct config_source *config = &app->config->sources[i];
-        if (config->kind != CONFIG_SQLITE)
-            continue;
-        /* A rule whose table is not in this database may wait for another source. */
-        const struct watch *part =
-            databases_watch(app->config, config->path, watch, NULL, NULL, &app->watch_memory);
-        if (!part)
-            return err_set(err, "%s: the rules name too many columns", app->config->file);
-        const struct sqlite_options options = {.path = config->path,
-                                               .poll_ms = config->poll_ms,
-                                               .watch = part,
-                                               .loop = &app->loop,
-                                               .log = app->log};
-        struct source *source = sqlite_new(&options, engine_sink(app->engine));
-        if (!add_source(app, source, state_cursor(state, str_of(source->name)), err))
-            return false;
-    }
-    return true;
+    struct arena memory;
+    arena_init(&memory, APP_WATCH_MAX);
+    const struct watch *watch = watch_from_rules(app->rules, &memory);
+    app->sources = sources_new(&app->loop, app->engine, app->log);
+    bool ok = watch ? sources_start(app->sources, app->config, watch, state, err)
+                    : err_set(err, "%s: the rules name too many columns", app->config->file);
+    arena_free(&memory);
+    return ok;
 }
 
 static bool start_admin(struct app *app, struct err *err)
@@ -386,26 +613,51 @@ static bool start_admin(struct app *app, struct err *err)
     return app->admin || err_prefix(err, "admin listener");
 }
 
+static void on_rest(uv_timer_t *timer)
+{
+    struct app *app = timer->data;
+    log_rest(app->log);
+}
+
+/* A delivery thread that hangs is a server that hangs. */
+static bool all_live(const struct app *app)
+{
+    uint64_t now = uv_now(&app->loop);
+    for (unsigned i = 0; i < app->n_workers; i++)
+        if (now - app->heard_at[i] > APP_SILENT_MS)
+            return false;
+    return true;
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    struct app *app = timer->data;
+    if (all_live(app))
+        notify_say(&app->notify, "WATCHDOG=1");
+}
+
+static void watch_time(struct app *app)
+{
+    uint64_t ms = notify_watchdog_ms(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
+    uv_timer_init(&app->loop, &app->rest);
+    uv_timer_init(&app->loop, &app->watchdog);
+    app->rest.data = app->watchdog.data = app;
+    uv_timer_start(&app->rest, on_rest, APP_REST_MS, APP_REST_MS);
+    if (ms > 0)
+        uv_timer_start(&app->watchdog, on_watchdog, ms, ms);
+}
+
 static void watch_signals(struct app *app)
 {
     uv_signal_init(&app->loop, &app->term);
     uv_signal_init(&app->loop, &app->interrupt);
-    app->term.data = app->interrupt.data = app;
+    uv_signal_init(&app->loop, &app->hangup);
+    app->term.data = app->interrupt.data = app->hangup.data = app;
     uv_signal_start(&app->term, on_signal, SIGTERM);
     uv_signal_start(&app->interrupt, on_signal, SIGINT);
+    uv_signal_start(&app->hangup, on_hangup, SIGHUP);
     /* Who reads the log may go; that is no reason to end. Sockets are written to without it. */
     signal(SIGPIPE, SIG_IGN);
-}
-
-static void start_auth(struct app *app)
-{
-    struct open_options options = {0};
-    for (size_t i = 0; i < app->config->n_sources; i++) {
-        const struct config_source *source = &app->config->sources[i];
-        if (source->kind == CONFIG_PUBLISH)
-            options = (struct open_options){.publish = true, .token = source->token};
-    }
-    app->auth = open_new(&options);
 }
 
 static void log_start(const struct app *app)
@@ -415,6 +667,8 @@ static void log_start(const struct app *app)
     if (app->admin)
         log_info(app->log, "app", "admin on http://%s (/metrics /livez /readyz)",
                  admin_address(app->admin));
+    notify_say(&app->notify, "READY=1\nSTATUS=listening on http://%s",
+               worker_address(app->workers[0]));
 }
 
 static bool start(struct app *app, struct err *err)
@@ -424,6 +678,9 @@ static bool start(struct app *app, struct err *err)
     struct hash_seed seed = {.k0 = random_u64(), .k1 = random_u64()};
     bool ok = false, stale_rules = false;
 
+    app->box = mailbox_new(&app->loop, on_mail, app);
+    watch_signals(app);
+    watch_time(app);
     app->rules = rules_compile(&app->config->rules, NULL, err);
     if (!app->rules)
         return false;
@@ -432,9 +689,7 @@ static bool start(struct app *app, struct err *err)
     else if (why.text[0])
         log_warn(app->log, "app", "%s", why.text);
     start_hub(app, &state, seed);
-    start_auth(app);
-    app->box = mailbox_new(&app->loop, on_mail, app);
-    watch_signals(app);
+    app->auth = auth_of(app->config);
     const struct exchange_options exchange = {.hub = app->hub,
                                               .workers = app->n_workers,
                                               .seed = seed,
@@ -472,48 +727,49 @@ out:
 
 static void free_all(struct app *app)
 {
-    for (size_t i = 0; i < app->n_sources; i++) {
-        if (app->cursors)
-            free((char *)(uintptr_t)app->cursors[i].cursor.p);
-        app->sources[i]->ops->free(app->sources[i]);
-    }
+    sources_free(app->sources);
     engine_free(app->engine);
     exchange_free(app->exchange);
     admin_free(app->admin);
     mailbox_free(app->box);
     open_free(app->auth);
+    open_free(app->old_auth);
     hub_free(app->hub);
     rules_free(app->rules);
-    arena_free(&app->watch_memory);
-    free(app->cursors);
-    free(app->sources);
+    config_free(app->owned);
+    candidate_free(app->candidate);
     free(app->workers);
     free(app->worker_stopped);
     free(app->stats);
+    free(app->heard_at);
+    notify_close(&app->notify);
 }
 
-bool app_serve(const struct config *config, const struct log *log, struct err *err)
+bool app_serve(const struct config *config, struct log *log, struct err *err)
 {
-    struct app app = {.config = config, .log = log, .n_workers = config->threads};
+    struct app app = {.first = config, .config = config, .log = log, .n_workers = config->threads};
     CHECK(uv_loop_init(&app.loop) == 0);
-    arena_init(&app.watch_memory, APP_WATCH_MAX);
+    notify_open(&app.notify, getenv("NOTIFY_SOCKET"));
     app.workers = mem_array(app.n_workers, sizeof(struct worker *));
     app.worker_stopped = mem_array(app.n_workers, sizeof(bool));
     app.stats = mem_array(app.n_workers, sizeof(struct mail_stats));
-    app.sources = mem_array(config->n_sources + 1, sizeof(struct source *));
+    app.heard_at = mem_array(app.n_workers, sizeof *app.heard_at);
     for (unsigned i = 0; i < app.n_workers; i++)
         app.worker_stopped[i] = true; /* until it runs */
+    for (unsigned i = 0; i < app.n_workers; i++)
+        app.heard_at[i] = uv_now(&app.loop);
 
-    if (!start(&app, err)) {
-        /* The process ends with the sentence; what is open ends with it. */
-        return false;
-    }
-    log_start(&app);
+    app.started = start(&app, err);
+    if (app.started)
+        log_start(&app);
+    else
+        stop(&app, 0);
     uv_run(&app.loop, UV_RUN_DEFAULT);
     for (unsigned i = 0; i < app.n_workers; i++)
         worker_free(app.workers[i]);
     free_all(&app);
     CHECK(uv_loop_close(&app.loop) == 0);
-    log_info(log, "app", "stopped");
-    return true;
+    if (app.started)
+        log_info(log, "app", "stopped");
+    return app.started;
 }

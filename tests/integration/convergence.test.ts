@@ -47,7 +47,7 @@ async function live(life: Life, page: Page, scopes: string[]): Promise<void> {
     while (!stream.ended && Date.now() < end && !life.stopped) {
       if (random.chance(life.sleepy)) {
         stream.pause()
-        await sleep(300 + random.below(500))
+        await sleep((300 + random.below(500)) * SLOWER)
         stream.read()
       } else if (random.chance(20)) {
         stream.pause()
@@ -181,7 +181,7 @@ async function trial(t: TestContext, { pages: count, settings, pause, heavy, mea
   assert.ok(published > 20, `only ${published} transactions`)
   assert.ok(exacts > 20, `only ${exacts} exact answers: the test shows nothing`)
   const cuts = await server.metric('unstale_cuts_total')
-  if (heavy) assert.ok(cuts > 20, `only ${cuts} writes that a socket did not take: the test shows nothing`)
+  if (heavy && SLOWER === 1) assert.ok(cuts > 20, `only ${cuts} writes that a socket did not take: the test shows nothing`)
   t.diagnostic(`${cuts} cuts, ${published} transactions, ${exacts} exact, ${pages.reduce((sum, page) => sum + page.resets, 0)} resets`)
 }
 

@@ -143,11 +143,17 @@ test('a head over the limit is 431, one below it is taken', async (t) => {
   assert.equal((await raw(server, `GET /v1/position HTTP/1.1\r\nHost: localhost\r\n${many}\r\n`)).status, 431)
 })
 
-test('a large head can be allowed, and then is', async (t) => {
-  const server = await serve(t, config({ limits: { head: '1MiB', scopes: 10000 } }))
-  const scopes = Array.from({ length: 500 }, (_, i) => `${i}:${'"'.repeat(250)}`)
+test('a head as large as may be allowed is taken, with as many scopes as it holds', async (t) => {
+  const server = await serve(t, config({ limits: { head: '64KiB', scopes: 10000 } }))
+  const scopes = Array.from({ length: 240 }, (_, i) => `${i}:${'~'.repeat(240)}`)
   const stream = await subscribe(t, server, { scopes })
-  assert.equal(Object.keys((await stream.opened()).data.scopes).length, 500)
+  assert.equal(Object.keys((await stream.opened()).data.scopes).length, 240)
+  const position = await server.mark('239:' + '~'.repeat(240), ['x'])
+  await stream.reaches(position)
+  // Quotes need two bytes in JSON and three in the head.
+  const quoted = Array.from({ length: 80 }, (_, i) => `${i}:${'"'.repeat(250)}`)
+  const second = await subscribe(t, server, { scopes: quoted })
+  assert.equal(Object.keys((await second.opened()).data.scopes).length, 80)
 })
 
 test('a client that is too slow to ask is closed, others are not', async (t) => {
