@@ -205,7 +205,7 @@ static void save_state(struct app *app)
     struct err err = ERR_INIT;
     struct buf hub = BUF_INIT(APP_STATE_MAX);
     size_t n_cursors = 0;
-    const struct state_cursor *cursors = sources_cursors(app->sources, &n_cursors);
+    struct state_cursor *cursors = sources_cursors(app->sources, &n_cursors);
     engine_flush(app->engine);
     const bool saved = hub_save(app->hub, &hub, &err);
     const struct state state = {.rules = rules_hash(app->rules),

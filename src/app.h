@@ -7,5 +7,6 @@
 #include "base/log.h"
 #include "config/config.h"
 
-/* Serves until SIGTERM or SIGINT; false when it could not start. Prints nothing but the log. */
-bool app_serve(const struct config *config, const struct log *log, struct err *err);
+/* Serves until SIGTERM or SIGINT; false when it could not start. Prints nothing but the log, whose
+ * level and format a reload (SIGHUP) sets. */
+bool app_serve(const struct config *config, struct log *log, struct err *err);

@@ -318,6 +318,20 @@ void engine_add(struct engine *engine, struct source *source)
     }
 }
 
+void engine_replace(struct engine *engine, const struct source *from, struct source *to)
+{
+    struct feed *feed = feed_of(engine, from);
+    CHECK(engine->open != from);
+    feed->source = to;
+    feed->waiting = false;
+}
+
+void engine_set_rules(struct engine *engine, const struct rules *rules)
+{
+    CHECK(!engine->open);
+    engine->options.rules = rules;
+}
+
 void engine_reset_all(struct engine *engine, const char *reason)
 {
     hub_begin(engine->options.hub, engine_now(engine));

@@ -33,6 +33,11 @@ struct engine *engine_new(const struct engine_options *options);
 const struct source_sink *engine_sink(const struct engine *engine);
 /* A source that was made with the sink; it is not current until it says so. */
 void engine_add(struct engine *engine, struct source *source);
+/* `to` takes over what was said of `from`, which has stopped: its counts, and whether it is
+ * current, until it says otherwise. */
+void engine_replace(struct engine *engine, const struct source *from, struct source *to);
+/* From the next change on; no transaction of a source may be open. */
+void engine_set_rules(struct engine *engine, const struct rules *rules);
 
 /* Unix ms from a clock that never goes back. */
 uint64_t engine_now(const struct engine *engine);

@@ -175,8 +175,18 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
                          str_of(close_reason_label((enum close_reason)r)), all.server.closed[r]);
 }
 
+static void write_reload_metrics(const struct report *report, struct buf *out)
+{
+    const char *name = "unstale_reloads_total";
+    metrics_family(out, name, METRICS_COUNTER,
+                   "Reloads by SIGHUP; refused: the file is wrong, and the old one stays in use.");
+    metrics_labelled(out, name, "result", STR("applied"), report->reloads_applied);
+    metrics_labelled(out, name, "result", STR("refused"), report->reloads_refused);
+}
+
 void report_metrics(const struct report *report, struct buf *text)
 {
+    write_reload_metrics(report, text);
     write_source_metrics(report, text);
     write_hub_metrics(report, text);
     write_delivery_metrics(report, text);

@@ -20,6 +20,7 @@ struct report {
     const struct mail_stats *workers; /* the last that each delivery thread sent */
     unsigned n_workers;
     bool stopping;
+    uint64_t reloads_applied, reloads_refused;
 };
 
 /* True: ready. A JSON object with every source, and why it is not current. */

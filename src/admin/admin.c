@@ -86,6 +86,7 @@ struct admin *admin_new(const struct admin_options *options, struct err *err)
     admin->options = *options;
     const struct server_options server = {
         .loop = options->loop,
+        .index = UINT32_MAX, /* none of the public ones */
         .listen = options->listen,
         .limits = {.http = {.head = 8192, .body = 0, .headers = HTTP_HEADERS_MAX},
                    .connections = ADMIN_CONNECTIONS,

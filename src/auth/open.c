@@ -8,7 +8,8 @@
 #include <strings.h>
 
 struct open_auth {
-    struct open_options options;
+    bool publish;
+    char *token;
     struct authorizer authorizer;
 };
 
@@ -30,16 +31,16 @@ static bool same_secret(struct str given, struct str secret)
 static enum authorizer_answer may_publish(void *ctx, const struct http_request *request)
 {
     const struct open_auth *auth = ctx;
-    if (!auth->options.publish)
+    if (!auth->publish)
         return AUTHORIZER_NO;
-    if (!auth->options.token)
+    if (!auth->token)
         return AUTHORIZER_YES;
     struct str given = http_find(request, "authorization");
     struct str scheme = STR("Bearer ");
     if (given.n <= scheme.n || strncasecmp(given.p, scheme.p, scheme.n) != 0)
         return AUTHORIZER_WHO;
-    return same_secret(str_from(given, scheme.n), str_of(auth->options.token)) ? AUTHORIZER_YES
-                                                                               : AUTHORIZER_WHO;
+    return same_secret(str_from(given, scheme.n), str_of(auth->token)) ? AUTHORIZER_YES
+                                                                       : AUTHORIZER_WHO;
 }
 
 static bool origin_allowed(void *ctx, struct str origin)
@@ -55,7 +56,8 @@ static bool host_allowed(void *ctx, struct str host)
 struct open_auth *open_new(const struct open_options *options)
 {
     struct open_auth *auth = mem_new(sizeof *auth);
-    auth->options = *options;
+    auth->publish = options->publish;
+    auth->token = options->token ? mem_copy(options->token, strlen(options->token)) : NULL;
     auth->authorizer = (struct authorizer){.ctx = auth,
                                            .may_read = may_read,
                                            .may_publish = may_publish,
@@ -66,6 +68,9 @@ struct open_auth *open_new(const struct open_options *options)
 
 void open_free(struct open_auth *auth)
 {
+    if (!auth)
+        return;
+    free(auth->token);
     free(auth);
 }
 

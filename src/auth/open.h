@@ -11,7 +11,7 @@
 
 struct open_options {
     bool publish;      /* there is a publish source */
-    const char *token; /* NULL: open */
+    const char *token; /* NULL: open; copied */
 };
 
 struct open_auth;

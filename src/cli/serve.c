@@ -19,6 +19,7 @@ static void note(void *ctx, const char *path, enum databases_finding finding, st
 static enum cli_exit run(const struct args *args)
 {
     struct loaded loaded;
+    struct log log = {0};
     struct err err = ERR_INIT;
     enum cli_exit exit = CLI_OK;
     if (args->n_words)
@@ -27,13 +28,13 @@ static enum cli_exit run(const struct args *args)
         exit = cli_fail(CLI_USAGE, "%s", err.text);
         goto out;
     }
-    struct log log = {
-        .level = loaded.config->log_level, .json = loaded.config->log_json, .fd = STDERR_FILENO};
+    log_open(&log, loaded.config->log_level, loaded.config->log_json, STDERR_FILENO);
     if (!databases_check(loaded.config, loaded.watch, note, &log, &err))
         exit = cli_fail(CLI_USAGE, "%s", err.text);
     else if (!app_serve(loaded.config, &log, &err))
         exit = cli_fail(CLI_FAILED, "%s", err.text);
 out:
+    log_close(&log);
     loaded_close(&loaded);
     return exit;
 }

@@ -28,7 +28,7 @@ enum {
 struct api {
     struct api_options options;
     unsigned publishes; /* at the hub */
-    bool draining;
+    bool draining, stopping;
 };
 
 struct api *api_new(const struct api_options *options)
@@ -46,6 +46,11 @@ void api_free(struct api *api)
 void api_drain(struct api *api)
 {
     api->draining = true;
+}
+
+void api_stop(struct api *api)
+{
+    api->draining = api->stopping = true;
 }
 
 bool api_busy(const struct api *api)
@@ -125,7 +130,7 @@ static uint64_t retry_of(const struct call *call)
     uint64_t id = conn_id(call->conn);
     uint64_t random =
         hash_bytes(call->api->options.seed, (struct str){.p = (char *)&id, .n = sizeof id});
-    return API_RETRY_MS + random % (call->api->options.spread_ms + 1);
+    return API_RETRY_MS + random % (call->api->options.limits->spread_ms + 1);
 }
 
 static void open_stream(struct call *call, const struct scopes *scopes, bool changes)
@@ -162,7 +167,8 @@ static void wish_init(struct wish *wish, const struct call *call)
     struct query query;
     *wish = (struct wish){.err = ERR_INIT};
     arena_init(&wish->arena, API_ARENA_MAX);
-    scopes_init(&wish->scopes, options->authorizer, options->epoch, options->scopes_max);
+    scopes_init(&wish->scopes, options->limits->authorizer, options->epoch,
+                options->limits->scopes_max);
     if (call->api->draining) {
         wish->status = 503;
         err_set(&wish->err, "the server is stopping; come back");
@@ -262,7 +268,8 @@ static void publish(struct call *call, enum publish_body body)
 {
     struct api *api = call->api;
     struct err err = ERR_INIT;
-    switch (api->options.authorizer->may_publish(api->options.authorizer->ctx, call->request)) {
+    const struct worker_limits *limits = api->options.limits;
+    switch (limits->authorizer->may_publish(limits->authorizer->ctx, call->request)) {
     case AUTHORIZER_YES:
         break;
     case AUTHORIZER_WHO:
@@ -277,13 +284,13 @@ static void publish(struct call *call, enum publish_body body)
         refuse(call, 415, "send Content-Type: application/json");
         return;
     }
-    if (api->draining || api->publishes == api->options.publishes_max) {
+    if (api->stopping || api->publishes >= limits->publishes_max) {
         refuse(call, 503,
-               api->draining ? "the server is stopping; come back" : "the publish queue is full");
+               api->stopping ? "the server is stopping; come back" : "the publish queue is full");
         return;
     }
     struct mail_publish *mail = mem_new(sizeof *mail);
-    arena_init(&mail->arena, API_PUBLISH_FACTOR * api->options.publish_body);
+    arena_init(&mail->arena, API_PUBLISH_FACTOR * limits->publish_body);
     if (!publish_parse(body, call->request->body, &mail->arena, &mail->publish, &err)) {
         mail_publish_free(mail);
         refuse(call, 400, err.text);
@@ -352,7 +359,7 @@ static const struct route *route_of(struct str path)
  * loopback, not by its own name for it either (DNS rebinding). */
 static bool may_talk(struct call *call)
 {
-    const struct authorizer *authorizer = call->api->options.authorizer;
+    const struct authorizer *authorizer = call->api->options.limits->authorizer;
     struct str host = http_find(call->request, "host");
     struct str origin = http_find(call->request, "origin");
     if (host.n && !authorizer->host_allowed(authorizer->ctx, host)) {
@@ -420,9 +427,9 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
 void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now, uint64_t wall_ms)
 {
     const struct session_options options = {.crowd = api->options.crowd,
-                                            .authorizer = api->options.authorizer,
+                                            .authorizer = api->options.limits->authorizer,
                                             .epoch = api->options.epoch,
-                                            .scopes_max = api->options.scopes_max,
+                                            .scopes_max = api->options.limits->scopes_max,
                                             .message_max = API_MESSAGE_MAX,
                                             .wall_ms = wall_ms};
     if (!format_is_websocket(crowd_format(conn)) || crowd_closing(conn))

@@ -23,13 +23,9 @@ struct api;
 struct api_options {
     unsigned worker;
     struct crowd *crowd;
-    const struct authorizer *authorizer;
     uint64_t epoch;
     struct hash_seed seed;
-    uint64_t spread_ms;
-    unsigned scopes_max;    /* per subscription */
-    unsigned publishes_max; /* bodies of this thread that wait for the hub */
-    size_t publish_body;
+    const struct worker_limits *limits; /* the thread's; may change between two calls */
     void *ctx;
     void (*post)(void *ctx, struct mail *mail);
 };
@@ -48,7 +44,9 @@ bool api_writable(struct conn *conn);
 void api_closed(struct conn *conn);
 /* The hub's answer to a publish; takes the mail. */
 void api_published(struct api *api, struct server *server, struct mail_publish *publish);
-/* No new streams and publishes from here on: 503. */
+/* No new streams from here on: 503, 1013. */
 void api_drain(struct api *api);
+/* No publishes either. */
+void api_stop(struct api *api);
 /* A publish still waits for its answer. */
 bool api_busy(const struct api *api);

@@ -37,9 +37,19 @@ struct crowd {
     size_t n_due, cap_due, next_due;
     uint64_t gathering; /* stamp: families that this gathering has already taken */
 
-    unsigned subscribers, behind;
+    /* A longer heartbeat that waits for the streams that were opened up to raised_s. */
+    uint64_t wanted_ms;
+    uint32_t raised_s;
+    unsigned promised; /* how many they are; 0: nothing waits */
+
+    unsigned subscribers, behind, ended;
     uint64_t deliveries, cuts, rounds, heartbeats;
 };
+
+static uint32_t seconds(uint64_t ms)
+{
+    return (uint32_t)(ms / 1000);
+}
 
 static void roster_event(struct crowd *crowd, enum mail_kind kind, struct str name)
 {
@@ -512,7 +522,34 @@ void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, u
                      at(crowd, position));
 }
 
+void crowd_set_limits(struct crowd *crowd, uint64_t heartbeat_ms, uint64_t spread_ms,
+                      uint64_t stalled_ms, uint64_t now)
+{
+    crowd->options.spread_ms = spread_ms;
+    crowd->options.stalled_ms = stalled_ms;
+    crowd->wanted_ms = heartbeat_ms;
+    crowd->promised = 0;
+    if (heartbeat_ms > crowd->options.heartbeat_ms && crowd->subscribers > 0) {
+        crowd->raised_s = seconds(now);
+        crowd->promised = crowd->subscribers;
+        return;
+    }
+    crowd->options.heartbeat_ms = heartbeat_ms;
+    /* The list stays in order: what lies beyond the new interval moves to its end. */
+    LIST_EACH (node, &crowd->beats) {
+        struct subscriber *subscriber = LIST_ITEM(node, struct subscriber, beat);
+        if (subscriber->beat_at > now + heartbeat_ms)
+            subscriber->beat_at = now + heartbeat_ms;
+    }
+}
+
 /* ---- coming and going ---- */
+
+/* Was it told the shorter heartbeat, before a longer one was wanted? */
+static bool is_promised(const struct crowd *crowd, const struct subscriber *subscriber)
+{
+    return crowd->promised > 0 && subscriber->opened_s <= crowd->raised_s;
+}
 
 /* Takes a seat at the end of the places, to be greeted from `since`. */
 static void seat(struct crowd *crowd, struct subscriber *subscriber,
@@ -544,6 +581,9 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     subscriber->format = (uint8_t)format;
     subscriber->state = SUBSCRIBER_OPENING;
     subscriber->heard_at = now;
+    subscriber->opened_s = seconds(now);
+    if (is_promised(crowd, subscriber))
+        crowd->promised++; /* in the same second; harmless */
     subscriber->beat_at = now + crowd->options.heartbeat_ms;
     list_push_back(&crowd->beats, &subscriber->beat);
     /* Seats first, then the ask: from here on every tick that touches the scopes is noticed. */
@@ -652,7 +692,11 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
     if (subscriber->state != SUBSCRIBER_LIVE)
         crowd->behind--;
     crowd->subscribers--;
+    if (list_empty(&subscriber->beat))
+        crowd->ended--;
     list_remove(&subscriber->beat);
+    if (is_promised(crowd, subscriber) && --crowd->promised == 0)
+        crowd->options.heartbeat_ms = crowd->wanted_ms;
     for (uint32_t i = 0; i < subscriber->n_places; i++)
         roster_leave(crowd->roster, &subscriber->places[i]);
     if (subscriber->places != &subscriber->one)
@@ -684,17 +728,25 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
     conn_close(conn, CLOSE_DONE, true);
 }
 
-void crowd_end(struct crowd *crowd, uint64_t random)
+void crowd_end(struct crowd *crowd, size_t n, bool all, uint64_t random)
 {
-    LIST_EACH (node, &crowd->beats) {
+    struct list *node = crowd->beats.next;
+    while (node != &crowd->beats && n > 0) {
         struct subscriber *subscriber = LIST_ITEM(node, struct subscriber, beat);
+        bool idle = subscriber->state == SUBSCRIBER_LIVE && !conn_busy(subscriber->conn);
+        node = node->next;
+        if (!idle && !all)
+            continue;
+        n--;
+        crowd->ended++;
+        list_remove(&subscriber->beat); /* no heartbeat any more, and not ended twice */
         if (format_is_websocket((enum format)subscriber->format)) {
             crowd_close(crowd, subscriber->conn, WS_RESTART);
             continue;
         }
         /* Each comes back at a moment of its own, so that a restart is not a herd. */
         random = random * 6364136223846793005u + 1442695040888963407u;
-        if (subscriber->state == SUBSCRIBER_LIVE && !conn_busy(subscriber->conn)) {
+        if (idle) {
             struct buf text = BUF_INIT(64);
             sse_retry(&text, (random >> 33) % (crowd->options.spread_ms + 1));
             send_last(subscriber, &text);
@@ -702,6 +754,11 @@ void crowd_end(struct crowd *crowd, uint64_t random)
         }
         conn_close(subscriber->conn, CLOSE_SHUTDOWN, true);
     }
+}
+
+size_t crowd_open_streams(const struct crowd *crowd)
+{
+    return crowd->subscribers - crowd->ended;
 }
 
 void crowd_stats(const struct crowd *crowd, struct mail_stats *stats)

@@ -82,8 +82,15 @@ void crowd_mail(struct crowd *crowd, struct mail *mail);
 bool crowd_work(struct crowd *crowd);
 /* Sends the heartbeats that are due; `wall_ms` is what they say. True when more are due now. */
 bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms);
-/* Ends every stream: SSE with a random `retry:` within spread, WebSocket with 1012. */
-void crowd_end(struct crowd *crowd, uint64_t random);
+/* Ends at most `n` of the streams, first of those that wait for nothing: SSE with a random `retry:`
+ * within spread, WebSocket with 1012. `all`: also those that are behind, without a `retry:`. */
+void crowd_end(struct crowd *crowd, size_t n, bool all, uint64_t random);
+/* Streams that were not ended yet. */
+size_t crowd_open_streams(const struct crowd *crowd);
+/* From here on; open streams are kept. A longer heartbeat counts once all streams are gone that
+ * were told a shorter one: they would take the silence for the end. */
+void crowd_set_limits(struct crowd *crowd, uint64_t heartbeat_ms, uint64_t spread_ms,
+                      uint64_t stalled_ms, uint64_t now);
 /* Ends a WebSocket with a close frame, as soon as what is in flight is out. The first code counts.
  */
 void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code);

@@ -285,6 +285,13 @@ void exchange_current(struct exchange *exchange, bool current)
     }
 }
 
+void exchange_set_limits(struct exchange *exchange, uint64_t heartbeat_ms, uint64_t spread_ms)
+{
+    exchange->options.heartbeat_ms = heartbeat_ms;
+    exchange->options.spread_ms = spread_ms;
+    encoder_set_spread(exchange->encoder, spread_ms);
+}
+
 void exchange_stats(const struct exchange *exchange, struct exchange_stats *stats)
 {
     *stats = exchange->stats;

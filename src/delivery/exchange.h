@@ -38,6 +38,8 @@ bool exchange_ready(const struct exchange *exchange);
 bool exchange_tick(struct exchange *exchange, uint64_t now);
 /* Why [] is laid in the transaction that is open: the reason of the resets of the next tick. */
 void exchange_reason(struct exchange *exchange, const char *reason);
+/* From now on, in `ready` and in resets. */
+void exchange_set_limits(struct exchange *exchange, uint64_t heartbeat_ms, uint64_t spread_ms);
 /* Every thread is told; so are the `ready` events from now on. */
 void exchange_current(struct exchange *exchange, bool current);
 

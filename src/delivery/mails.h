@@ -25,12 +25,16 @@ enum mail_kind {
     MAIL_PUBLISH, /* struct mail_publish */
     MAIL_TICKED,  /* struct mail_ticked: a thread has written a tick */
     MAIL_STATS,   /* struct mail_stats */
-    MAIL_STOPPED, /* struct mail_stopped: a thread has closed everything */
+    MAIL_DRAINED, /* struct mail_from: a thread has no stream left, or its time is over */
+    MAIL_LIMITED, /* struct mail_limits: a thread goes by the new ones and has forgotten the old */
+    MAIL_STOPPED, /* struct mail_from: a thread has closed everything */
     /* to a delivery thread */
     MAIL_TICK,      /* struct mail_tick */
     MAIL_ANSWER,    /* struct catchup */
     MAIL_PUBLISHED, /* struct mail_publish */
     MAIL_CURRENT,   /* struct mail_current */
+    MAIL_LIMITS,    /* struct mail_limits */
+    MAIL_DRAIN,     /* struct mail_drain */
     MAIL_STOP,      /* struct mail */
 };
 
@@ -52,9 +56,31 @@ struct mail_ticked {
     unsigned worker;
 };
 
-struct mail_stopped {
+struct mail_from {
     struct mail mail;
     unsigned worker;
+};
+
+struct mail_drain {
+    struct mail mail;
+    uint64_t ms; /* streams end one by one within this */
+};
+
+struct authorizer;
+
+/* Everything of a delivery thread that a reload changes. */
+struct worker_limits {
+    struct server_limits server;
+    uint64_t heartbeat_ms, spread_ms;
+    unsigned scopes_max;
+    unsigned publishes_max;
+    size_t publish_body;
+    const struct authorizer *authorizer; /* lives until every thread has said MAIL_LIMITED */
+};
+
+struct mail_limits {
+    struct mail mail;
+    struct worker_limits limits;
 };
 
 struct mail_current {

@@ -45,10 +45,11 @@ struct subscriber {
     uint64_t *added;   /* `since` of the last n_added places, which `ready` has not named yet */
     void *peer;        /* crowd_peer */
     uint64_t heard_at; /* ms of the loop's clock: when the peer last sent anything */
-    struct list beat;  /* in the order of the next heartbeat */
+    struct list beat;  /* in the order of the next heartbeat; alone once the stream was ended */
     uint64_t beat_at;  /* ms of the loop's clock */
     uint32_t n_places, n_added;
-    uint16_t closing; /* the close code to be sent as soon as nothing is in flight, 0: none */
+    uint32_t opened_s; /* of the loop's clock */
+    uint16_t closing;  /* the close code to be sent as soon as nothing is in flight, 0: none */
     uint8_t state;
     uint8_t format;
 };

@@ -12,7 +12,8 @@
 enum {
     WORKER_BEAT_MS = 250,   /* how often due heartbeats are looked for */
     WORKER_STATS_MS = 1000, /* how often the counters go to the hub's thread */
-    WORKER_END_POLL_MS = 20,
+    WORKER_END_MS = 20,     /* how often a thread that ends looks at what is left */
+    WORKER_LAST_MS = 1000,  /* how long it waits at last for what is in flight */
 };
 
 struct worker {
@@ -24,8 +25,10 @@ struct worker {
     struct crowd *crowd;
     struct api *api;
     uv_timer_t beat, stats, end;
-    uint64_t end_at;
-    bool stopping;
+    /* Draining: of `streams` that there were at drain_from, each ends at a moment of its own. */
+    uint64_t drain_from, drain_ms, end_at;
+    size_t streams;
+    bool draining, stopping;
 };
 
 static uint64_t wall_ms(void)
@@ -85,17 +88,7 @@ static const struct server_ops ops = {.request = on_request,
                                       .closed = on_closed,
                                       .turn = on_turn};
 
-/* ---- mails and timers ---- */
-
-static void on_mail(void *ctx, struct mail *mail)
-{
-    struct worker *worker = ctx;
-    if (mail->kind == MAIL_PUBLISHED)
-        api_published(worker->api, worker->server,
-                      (struct mail_publish *)mail); /* before any fan-out */
-    else
-        crowd_mail(worker->crowd, mail);
-}
+/* ---- timers ---- */
 
 static void on_beat(uv_timer_t *timer)
 {
@@ -119,8 +112,16 @@ static void on_stats(uv_timer_t *timer)
     send_stats(timer->data);
 }
 
-/* ---- stopping: streams end, what is in flight goes out or is given up, then the handles go ----
- */
+/* ---- ending: first streams end one by one and everything else goes on; then the rest ends, what
+ * is in flight goes out or is given up, and the handles go ---- */
+
+static void tell(struct worker *worker, enum mail_kind kind)
+{
+    struct mail_from *mail = mem_new(sizeof *mail);
+    mail->mail.kind = kind;
+    mail->worker = worker->options.index;
+    to_hub(worker, &mail->mail);
+}
 
 static void on_stopped(void *ctx)
 {
@@ -130,22 +131,56 @@ static void on_stopped(void *ctx)
     uv_close((uv_handle_t *)&worker->stats, NULL);
     uv_close((uv_handle_t *)&worker->end, NULL);
     mailbox_close(worker->box);
-    struct mail_stopped *stopped = mem_new(sizeof *stopped);
-    stopped->mail.kind = MAIL_STOPPED;
-    stopped->worker = worker->options.index;
-    to_hub(worker, &stopped->mail);
+    tell(worker, MAIL_STOPPED);
 }
 
-static void on_end(uv_timer_t *timer)
+/* As many as should be open by now stay so. */
+static void drain_some(struct worker *worker)
 {
-    struct worker *worker = timer->data;
+    uint64_t passed = uv_now(&worker->loop) - worker->drain_from;
+    size_t open = crowd_open_streams(worker->crowd);
+    if (open > 0 && passed < worker->drain_ms) {
+        size_t stay = (size_t)((double)worker->streams * (double)(worker->drain_ms - passed) /
+                               (double)worker->drain_ms);
+        if (open > stay)
+            crowd_end(worker->crowd, open - stay, false, uv_hrtime());
+        return;
+    }
+    worker->draining = false;
+    uv_timer_stop(&worker->end);
+    tell(worker, MAIL_DRAINED);
+}
+
+static void stop_some(struct worker *worker)
+{
     struct mail_stats crowd;
     crowd_stats(worker->crowd, &crowd);
     /* Connections between two requests wait for nothing, and nobody waits for them. */
     if ((crowd.subscribers > 0 || api_busy(worker->api)) && uv_now(&worker->loop) < worker->end_at)
         return;
-    uv_timer_stop(timer);
+    uv_timer_stop(&worker->end);
     server_stop(worker->server, on_stopped, worker);
+}
+
+static void on_end(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (worker->stopping)
+        stop_some(worker);
+    else
+        drain_some(worker);
+}
+
+static void drain(struct worker *worker, uint64_t ms)
+{
+    if (worker->draining || worker->stopping)
+        return;
+    worker->draining = true;
+    api_drain(worker->api);
+    worker->drain_from = uv_now(&worker->loop);
+    worker->drain_ms = ms;
+    worker->streams = crowd_open_streams(worker->crowd);
+    uv_timer_start(&worker->end, on_end, 0, WORKER_END_MS);
 }
 
 static void on_stop(void *ctx)
@@ -154,11 +189,44 @@ static void on_stop(void *ctx)
     if (worker->stopping)
         return;
     worker->stopping = true;
-    api_drain(worker->api);
+    api_stop(worker->api);
     server_pause(worker->server);
-    crowd_end(worker->crowd, uv_hrtime());
-    worker->end_at = uv_now(&worker->loop) + worker->options.drain_ms;
-    uv_timer_start(&worker->end, on_end, 0, WORKER_END_POLL_MS);
+    crowd_end(worker->crowd, SIZE_MAX, true, uv_hrtime());
+    worker->end_at = uv_now(&worker->loop) + WORKER_LAST_MS;
+    uv_timer_start(&worker->end, on_end, 0, WORKER_END_MS);
+}
+
+/* ---- mails ---- */
+
+static void set_limits(struct worker *worker, struct mail_limits *mail)
+{
+    const struct worker_limits *limits = &mail->limits;
+    worker->options.limits = *limits;
+    server_set_limits(worker->server, &limits->server);
+    crowd_set_limits(worker->crowd, limits->heartbeat_ms, limits->spread_ms,
+                     limits->server.stalled_ms, uv_now(&worker->loop));
+    mail->mail.kind = MAIL_LIMITED;
+    to_hub(worker, &mail->mail);
+}
+
+static void on_mail(void *ctx, struct mail *mail)
+{
+    struct worker *worker = ctx;
+    switch (mail->kind) {
+    case MAIL_PUBLISHED:
+        api_published(worker->api, worker->server,
+                      (struct mail_publish *)mail); /* before any fan-out */
+        break;
+    case MAIL_LIMITS:
+        set_limits(worker, (struct mail_limits *)mail);
+        break;
+    case MAIL_DRAIN:
+        drain(worker, ((struct mail_drain *)mail)->ms);
+        free(mail);
+        break;
+    default:
+        crowd_mail(worker->crowd, mail);
+    }
 }
 
 static void *run(void *arg)
@@ -174,9 +242,10 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
     worker->options = *options;
     CHECK(uv_loop_init(&worker->loop) == 0);
     const struct server_options server = {.loop = &worker->loop,
+                                          .index = options->index,
                                           .listen = options->listen,
                                           .join = options->join,
-                                          .limits = options->server,
+                                          .limits = options->limits.server,
                                           .ops = &ops,
                                           .ctx = worker,
                                           .log = options->log};
@@ -192,9 +261,9 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                         .server = worker->server,
                                         .seed = options->seed,
                                         .epoch = options->epoch,
-                                        .heartbeat_ms = options->heartbeat_ms,
-                                        .spread_ms = options->spread_ms,
-                                        .stalled_ms = options->server.stalled_ms,
+                                        .heartbeat_ms = options->limits.heartbeat_ms,
+                                        .spread_ms = options->limits.spread_ms,
+                                        .stalled_ms = options->limits.server.stalled_ms,
                                         .start = options->start,
                                         .ctx = worker,
                                         .post = to_hub,
@@ -202,13 +271,9 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
     worker->crowd = crowd_new(&crowd);
     const struct api_options api = {.worker = options->index,
                                     .crowd = worker->crowd,
-                                    .authorizer = options->authorizer,
                                     .epoch = options->epoch,
                                     .seed = options->seed,
-                                    .spread_ms = options->spread_ms,
-                                    .scopes_max = options->scopes_max,
-                                    .publishes_max = options->publishes_max,
-                                    .publish_body = options->publish_body,
+                                    .limits = &worker->options.limits,
                                     .ctx = worker,
                                     .post = to_hub};
     worker->api = api_new(&api);

@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "delivery/authorizer.h"
 #include "delivery/mails.h"
 #include "net/server.h"
 
@@ -20,15 +19,10 @@ struct worker_options {
     unsigned index;
     const char *listen;
     bool join; /* the port of another worker */
-    struct server_limits server;
+    struct worker_limits limits;
     uint64_t epoch;
     uint64_t start; /* the hub's last tick */
     struct hash_seed seed;
-    uint64_t heartbeat_ms, spread_ms;
-    uint64_t drain_ms; /* how long a stopping thread waits for what is in flight */
-    unsigned scopes_max, publishes_max;
-    size_t publish_body;
-    const struct authorizer *authorizer;
     const struct log *log;
     struct mailbox *to_hub;
 };

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -162,8 +163,13 @@ static void announce(struct conn *conn)
         return;
     conn->announced = true;
     conn->host->stats.closed[conn->reason]++;
-    log_debug(conn->host->log, "server", "connection %" PRIx64 " ends: %s", conn_id(conn),
-              close_reason_sentence(conn->reason));
+    if (log_has(conn->host->log, LOG_DEBUG)) {
+        char name[32], peer[64];
+        conn_name(conn, name);
+        conn_peer(conn, peer);
+        log_conn(conn->host->log, LOG_DEBUG, "server", name, "ends (%s): %s", peer,
+                 close_reason_sentence(conn->reason));
+    }
     if (conn->known)
         conn->host->ops->closed(conn->host->ctx, conn, conn->reason);
 }
@@ -496,6 +502,7 @@ void conn_host_init(struct conn_host *host, const struct server_options *options
     host->ops = options->ops;
     host->ctx = options->ctx;
     host->log = options->log;
+    host->index = options->index;
     host->pass = pass;
     host->reply = BUF_INIT(REPLY_MAX);
     uv_idle_init(options->loop, &host->wake);
@@ -618,6 +625,11 @@ struct conn *conn_open_over_limit(struct conn_host *host, int fd)
 uint64_t conn_id(const struct conn *conn)
 {
     return (uint64_t)conn->generation << 32 | conn->index;
+}
+
+void conn_name(const struct conn *conn, char text[32])
+{
+    snprintf(text, 32, "c_%x_%" PRIx64, conn->host->index, conn_id(conn));
 }
 
 void conn_set_user(struct conn *conn, void *user)

@@ -96,6 +96,7 @@ struct conn_host {
     const struct server_ops *ops;
     void *ctx;
     const struct log *log;
+    unsigned index;
     struct server_limits limits;
     struct server_stats stats;
     struct deadlines deadlines;

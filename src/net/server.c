@@ -234,9 +234,14 @@ void server_free(struct server *server)
 
 void server_set_limits(struct server *server, const struct server_limits *limits)
 {
+    bool other = server->host.limits.stalled_ms != limits->stalled_ms;
+    unsigned cursor = 0;
+    struct conn *conn;
     conn_host_set_limits(&server->host, limits);
     if (server->listener >= 0)
         listener_set_stalled(server->listener, limits->stalled_ms);
+    while (other && (conn = conns_next(&server->host.conns, &cursor)))
+        listener_set_stalled(conn->fd, limits->stalled_ms);
 }
 
 void server_wake(struct server *server)

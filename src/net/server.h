@@ -64,6 +64,7 @@ struct server_limits {
 
 struct server_options {
     uv_loop_t *loop;
+    unsigned index;     /* in the names of its connections */
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
     bool join;          /* another server of ours listens there already: share the port */
     struct server_limits limits;
@@ -82,6 +83,7 @@ void server_pause(struct server *server);
  */
 void server_stop(struct server *server, void (*done)(void *ctx), void *ctx);
 void server_free(struct server *server);
+/* Holds for open connections too. */
 void server_set_limits(struct server *server, const struct server_limits *limits);
 /* Runs the write pass (`turn`) soon, although no input came. */
 void server_wake(struct server *server);
@@ -94,6 +96,8 @@ struct server_stats {
 const struct server_stats *server_stats(const struct server *server);
 
 uint64_t conn_id(const struct conn *conn);
+/* "c_0_100000002": the server's index and the id, as `ready` tells it to the peer. */
+void conn_name(const struct conn *conn, char text[32]);
 struct conn *conn_find(struct server *server, uint64_t id);
 void conn_set_user(struct conn *conn, void *user);
 void *conn_user(const struct conn *conn);

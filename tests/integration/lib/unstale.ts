@@ -43,7 +43,7 @@ export const PLAIN: Config = {
 }
 
 export function config(more: Config = {}): Config {
-  return { ...PLAIN, ...more, limits: { batch: '0', ...more.limits } }
+  return { ...PLAIN, ...more, limits: { batch: '0', drain: '0', ...more.limits } }
 }
 
 /** A directory that is gone after the test. */
