@@ -43,11 +43,17 @@ const struct cli_command cli_serve = {
     .name = "serve",
     .usage = "[-c FILE]",
     .summary = "run the server",
-    .help = "Captures changes from the sources of the configuration and tells the connected pages "
-            "what went\n"
-            "stale, until SIGTERM or SIGINT. A mistake in the configuration, or a rule for a "
-            "column that its\n"
-            "table lacks, stops the start with exit code 2.",
+    .help =
+        "Captures changes from the sources of the configuration and tells the connected pages what "
+        "went\n"
+        "stale. SIGTERM stops: streams end one by one within \"limits: drain\"; a second one, or "
+        "SIGINT, ends\n"
+        "them at once. SIGHUP reads the configuration again; a wrong one is logged and changes "
+        "nothing.\n"
+        "\n"
+        "At the start a mistake in the configuration, or a rule for a column that its table lacks, "
+        "ends it\n"
+        "with exit code 2.",
     .options = OPTIONS,
     .run = run,
 };

@@ -124,7 +124,7 @@ static const struct setting SETTINGS[] = {
     DURATION("limits", "spread", config, limits.spread_ms, 0, 10 * MINUTE, "5s",
              "After a reset pages refetch at a random time within this."),
     DURATION("limits", "drain", config, limits.drain_ms, 0, 10 * MINUTE, "10s",
-             "How long an orderly stop waits for streams to end."),
+             "An orderly stop ends the streams one by one within this time."),
     SIZE("limits", "index_memory", config, limits.index_memory, MIB, 1024 * GIB, "256MiB",
          "Memory for what is stale; beyond it the oldest marks become resets."),
     SIZE("limits", "notice_memory", config, limits.notice_memory, 64 * KIB, 1024 * GIB, "64MiB",

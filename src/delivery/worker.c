@@ -28,6 +28,7 @@ struct worker {
     /* Draining: of `streams` that there were at drain_from, each ends at a moment of its own. */
     uint64_t drain_from, drain_ms, end_at;
     size_t streams;
+    double shift; /* of these moments, so that also a single one is at random: 0 to 1 */
     bool draining, stopping;
 };
 
@@ -141,7 +142,8 @@ static void drain_some(struct worker *worker)
     size_t open = crowd_open_streams(worker->crowd);
     if (open > 0 && passed < worker->drain_ms) {
         size_t stay = (size_t)((double)worker->streams * (double)(worker->drain_ms - passed) /
-                               (double)worker->drain_ms);
+                                   (double)worker->drain_ms +
+                               worker->shift);
         if (open > stay)
             crowd_end(worker->crowd, open - stay, false, uv_hrtime());
         return;
@@ -180,6 +182,7 @@ static void drain(struct worker *worker, uint64_t ms)
     worker->drain_from = uv_now(&worker->loop);
     worker->drain_ms = ms;
     worker->streams = crowd_open_streams(worker->crowd);
+    worker->shift = (double)(hash_bytes(worker->options.seed, STR("drain")) % 1024) / 1024;
     uv_timer_start(&worker->end, on_end, 0, WORKER_END_MS);
 }
 
