@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
-import { QueryClient } from '@tanstack/react-query'
+import { QueryClient, QueryObserver } from '@tanstack/react-query'
 import { createActivity } from '../src/live/activity.ts'
 import type { Activity } from '../src/live/activity.ts'
 import { newestWrite } from '../src/live/newestWrite.ts'
@@ -76,6 +76,18 @@ test('a push that comes during the refetch for another leaves that one done', ()
   assert.deepEqual(states(), ['waiting', 'done'])
   answer([2], Date.now())
   assert.deepEqual(states(), ['done', 'done'])
+})
+
+test('a refetch that was due on a page that is left waits for its return', () => {
+  const observer = new QueryObserver(queryClient, { queryKey: LIST, staleTime: Infinity })
+  const states = () => activity.getSnapshot().happenings.map((one) => one.refetches[0]?.state)
+  const leave = observer.subscribe(() => {})
+  push(1)
+  assert.deepEqual(states(), ['waiting'])
+  leave()
+  assert.deepEqual(states(), ['later'])
+  answer([1], Date.now())
+  assert.deepEqual(states(), ['done'])
 })
 
 test('only the newest pushes are kept', () => {

@@ -68,6 +68,10 @@ export function createActivity(queryClient: QueryClient): Activity {
     return queryClient.getQueryCache().get(hash)?.state.data
   }
 
+  function isOnScreen(hash: string): boolean {
+    return queryClient.getQueryCache().get(hash)?.isActive() ?? false
+  }
+
   function changeCaused(
     causes: readonly number[],
     hash: string,
@@ -98,6 +102,14 @@ export function createActivity(queryClient: QueryClient): Activity {
       return { ...happening, paintedAt: now, writtenAt: later(happening.writtenAt, isNew ? newest : null) }
     })
   }
+
+  /* Who leaves a page does not wait any more for what it shows. */
+  queryClient.getQueryCache().subscribe(({ type, query }) => {
+    if (type !== 'observerRemoved' || query.isActive()) return
+    const waits = (one: Refetch) => one.hash === query.queryHash && one.state === 'waiting'
+    const left = history.happenings.filter(({ refetches }) => refetches.some(waits)).map(({ id }) => id)
+    if (left.length > 0) move(left, query.queryHash, { state: 'later' })
+  })
 
   return {
     getSnapshot: () => history,
@@ -136,7 +148,7 @@ export function createActivity(queryClient: QueryClient): Activity {
         case 'settled': {
           const { causes, queryHash, ok } = report
           /* If it is done again because of a later mark, that is the later one's refetch. */
-          move(causes, queryHash, { state: ok ? 'done' : 'failed' })
+          move(causes, queryHash, { state: ok ? 'done' : isOnScreen(queryHash) ? 'failed' : 'later' })
           if (answersPush(causes)) set({ fetches: history.fetches + 1 })
           if (ok) {
             const newest = newestWrite(cached(queryHash))
