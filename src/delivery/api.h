@@ -25,6 +25,7 @@ struct api_options {
     struct crowd *crowd;
     uint64_t epoch;
     struct hash_seed seed;
+    const struct log *log;
     const struct worker_limits *limits; /* the thread's; may change between two calls */
     void *ctx;
     void (*post)(void *ctx, struct mail *mail);

@@ -276,6 +276,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                     .crowd = worker->crowd,
                                     .epoch = options->epoch,
                                     .seed = options->seed,
+                                    .log = options->log,
                                     .limits = &worker->options.limits,
                                     .ctx = worker,
                                     .post = to_hub};
