@@ -13,11 +13,13 @@ const MIB = 1024 * 1024
 /** Room for what is not the index: the parser's memory, sockets, the allocator's leftovers. */
 const BESIDE = 6 * MIB
 
-/** 100,000 distinct rows, 500 a transaction. */
+const ROWS = SLOWER === 1 ? 100_000 : 20_000
+
+/** 100,000 distinct rows, 500 a transaction; fewer where no memory is measured. */
 async function storm(server: Unstale, rows: (i: number) => { scope: string; key: unknown[] }, each?: (scope: string, key: unknown[]) => void): Promise<string> {
   const publisher = new Publisher(() => server.at)
   let last = ''
-  for (let at = 0; at < 100_000; at += 5000) {
+  for (let at = 0; at < ROWS; at += 5000) {
     const bodies = Array.from({ length: 10 }, (_, body) =>
       Array.from({ length: 500 }, (_, i) => {
         const { scope, key } = rows(at + 500 * body + i)
@@ -134,7 +136,7 @@ test('a reader that reads a little now and then gets on, and the quiet scopes ar
     publisher.close()
   }
   t.diagnostic(`${noisy} noisy marks, ${await server.metric('unstale_rounds_total')} rounds, quiet marks took ${took.join(', ')} ms`)
-  assert.ok((await server.metric('unstale_cuts_total')) > 3, 'it was behind')
+  if (SLOWER === 1) assert.ok((await server.metric('unstale_cuts_total')) > 3, 'it was behind')
   const granted = named(stream.events, 'position').map((event) => sequenceOf(event.position))
   for (let i = 1; i < granted.length; i++) assert.ok((granted[i] as number) > (granted[i - 1] as number), 'the position strictly rises')
 })

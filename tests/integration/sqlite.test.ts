@@ -234,6 +234,20 @@ test('stopped, changed beyond what the change table keeps, and started: a reset,
   assert.ok(staleKeys(await seen(database, live)).includes('project:1 ["tasks","detail",1000001]'))
 })
 
+test('a source that was left out of the configuration for a while is a reset when it is back', async (t) => {
+  const { database, server, settings } = await follow(t)
+  const stream = await watching(t, server, 'project:1')
+  await seen(database, stream)
+  await server.stop()
+  const without = await launch(t, { ...settings, sources: [{ publish: { open: true } }] }, { dir: database.dir }).started()
+  await database.run("INSERT INTO tasks VALUES(1, 1, 'a', 'b', NULL)")
+  await without.stop()
+  const again = await launch(t, settings, { dir: database.dir }).started()
+  await current(again)
+  const answer = await again.greeting({ scopes: ['project:1'], since: stream.position as string })
+  assert.deepEqual(answer.scopes, { 'project:1': 'reset' })
+})
+
 test('killed again and again while a writer writes: nothing is lost', async (t) => {
   const { database, server, settings } = await follow(t, { limits: { batch: '5ms', max_keys: 100000 } })
   const writer = new Writer(t, database)
