@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Contender, repository, scratch, serving, type Serving, type Transport } from './contender.ts'
-import { freePort, Program } from './processes.ts'
+import { freePort, Program, sleep } from './processes.ts'
 
 const here = join(repository, 'bench', 'peers')
 
@@ -53,6 +53,8 @@ async function startPushpin(): Promise<Serving> {
   const pushpin = new Program(['pushpin', `--config=${join(folder.path, 'pushpin.conf')}`], { core: 'server' })
   await pushpin.accepts(port)
   await pushpin.accepts(publish)
+  // Its parts find each other a little later; until then it answers 500.
+  await sleep(1500)
   const load = [
     ...['--server', `127.0.0.1:${port}`, '--path', '/%d', '--connecting', '20'],
     ...['--publish', `127.0.0.1:${publish}`, '--publish-path', '/publish/'],
@@ -72,7 +74,7 @@ async function startNode(kind: 'sse' | 'ws' | 'socketio'): Promise<Serving> {
 async function startRedis(): Promise<Serving> {
   const folder = scratch()
   const port = await freePort()
-  const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxclients', '15000', '--loglevel', 'warning']
+  const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxclients', '15000', '--protected-mode', 'no', '--loglevel', 'warning']
   const redis = new Program(['redis-server', '--port', String(port), '--dir', folder.path, ...options], { core: 'server' })
   await redis.accepts(port)
   const load = ['--server', `127.0.0.1:${port}`, '--hello', 'SUBSCRIBE %d\r\n', '--publish-line', '--body', 'PUBLISH %d %b\r\n']
