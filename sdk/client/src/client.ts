@@ -1,22 +1,28 @@
-/* The client: joins the state machine (machine.ts) with the world: request, timer, page, listeners.
+/* The client: joins the state machine (machine.ts) with the world: transports, timer, page, listeners.
  *
  * Every input goes through `dispatch`, which lets `move` decide and then only carries out what the difference between the
- * two states says: another attempt is current → abort the old request, start the new one; then one timer; then the public state.
+ * two states says: another attempt is current → close the old connection, open the next one; then one timer; then the public state.
  */
 
 import { pageTargets, watchPage } from './browser.ts'
 import type { PageTargets } from './browser.ts'
+import { matches, wholesale } from './changes.ts'
+import type { ChangeEvent } from './changes.ts'
 import { decode } from './events.ts'
-import type { EventMap, EventName, ReadyEvent, ScopeAnswer, StaleEvent } from './events.ts'
+import type { Decoded, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
+import type { Failure } from './failure.ts'
 import { createLedger } from './ledger.ts'
 import type { Resume } from './ledger.ts'
 import { INITIAL, isLive, move, wakeIn } from './machine.ts'
-import type { Failure, Input, Machine, MachineSettings } from './machine.ts'
+import type { Input, Machine, MachineSettings } from './machine.ts'
 import { createRecent } from './recent.ts'
-import { readStream } from './stream.ts'
+import { messageOf, sseTransport } from './stream.ts'
 import type { FetchLike } from './stream.ts'
+import { refreshIn } from './token.ts'
 import { createTopic } from './topic.ts'
 import type { Topic, Unsubscribe } from './topic.ts'
+import type { Connection, Transport } from './transport.ts'
+import { webSocketTransport } from './websocket.ts'
 
 export type ConnectionStatus = 'connecting' | 'connected' | 'disconnected' | 'error'
 
@@ -29,7 +35,7 @@ export interface ClientState {
   /** What the server said last about its capture of changes; false before it said anything. */
   readonly current: boolean
   /** What `ready` said per scope, and `revoked` since. */
-  readonly scopes: Readonly<Record<string, ScopeAnswer | 'revoked'>>
+  readonly scopes: Readonly<Record<string, ScopeAnswer | 'revoked' | 'forbidden'>>
   /** The name that the server gave to the last connection; null before the first `ready`. */
   readonly connection: string | null
   /** Attempts that failed since a connection last proved stable. */
@@ -38,6 +44,8 @@ export interface ClientState {
   readonly retryAt: number | null
   /** Why the last attempt or connection ended; null while connected. */
   readonly failure: Failure | null
+  /** What the last attempt went by: `websocket`, `sse` or the name of a transport of your own; null before the first. */
+  readonly transport: string | null
 }
 
 export interface ClientWarning {
@@ -53,12 +61,23 @@ export interface Clock {
   clearTimeout(timer: unknown): void
 }
 
+/** Why a token is asked for: the first one, the next attempt's, in time before the last one expires, or since the server
+ *  did not take the last one. */
+export type TokenReason = 'connect' | 'refresh' | 'refused'
+
 export interface ClientOptions {
   /** Where the server is, without `/v1/…`: `https://live.example.org`, `/unstale`, or empty for the page's own origin. */
   url: string
   scopes: readonly string[]
-  /** Ask for `changes` with every mark. */
+  /** Ask for `changes` with every mark; by default while there are pattern subscriptions. */
   changes?: boolean
+  /** `auto`, the default: WebSocket, and server-sent events where that does not get through; what worked is kept. With a
+   *  `fetch` of your own and no `WebSocket`: server-sent events alone. Or the transports to try, in this order. */
+  transport?: 'auto' | 'websocket' | 'sse' | Transport | readonly Transport[]
+  /** Asked before each attempt, and again before a JWT expires. Sent as `Authorization: Bearer` or as the first message. */
+  getToken?: (reason: TokenReason) => string | null | Promise<string | null>
+  /** While there is another transport to try, an attempt has only so long to get to `ready`, ms; default 5000. */
+  fallbackAfter?: number
   /** Start from this position: what the backend read before it read the data it sent along, or what was kept. */
   resume?: Resume
   /** Default `same-origin`, as for fetch. */
@@ -75,6 +94,7 @@ export interface ClientOptions {
   maxAttempts?: number
   onWarning?: (warning: ClientWarning) => void
   fetch?: FetchLike
+  WebSocket?: new (url: string) => WebSocket
   clock?: Clock
   /** In [0, 1). */
   random?: () => number
@@ -88,22 +108,40 @@ export interface UnstaleClient {
   disconnect(): void
   /** Tries again now, with the backoff reset. */
   reconnect(): void
-  /** Subscribes to these scopes instead; reconnects if needed. */
+  /** Subscribes to these scopes instead, on the open connection where the transport can. */
   setScopes(scopes: readonly string[]): void
+  /** `since`: the position at which the data of these scopes was read; without it they are `fresh`. */
+  addScopes(scopes: readonly string[], since?: string): void
+  removeScopes(scopes: readonly string[]): void
+  /** Asks `getToken` now and renews the token on the open connection, or by a new one where that is not possible. */
+  refreshToken(): void
+  /** Where to resume, unless there is a position already. To be called before `connect`. */
+  resume(position: Resume): void
   /** The same object until something in it changes. */
   getState(): ClientState
+  /** Calls whenever the state changed. */
   subscribe(listener: () => void): Unsubscribe
+  /** Calls with the changes of a resource, `document:*`, of one row, `document:doc_1`, or of everything, `*`; and, as
+   *  `action: 'reset'`, when the server cannot tell what changed. */
+  subscribe(pattern: string, listener: (change: ChangeEvent) => void): Unsubscribe
   /** Where to resume, and for which scopes; for `resume` in the options. Null before the first `ready`. */
   getPosition(): Resume | null
   onReady(listener: (event: ReadyEvent) => void): Unsubscribe
-  onStale(listener: (event: StaleEvent) => void): Unsubscribe
+  onStale(listener: (event: EventMap['stale']) => void): Unsubscribe
   onReset(listener: (event: EventMap['reset']) => void): Unsubscribe
   /** A notice that is sent again after a reconnect is handed on once. */
   onNotice(listener: (event: EventMap['notice']) => void): Unsubscribe
   onRevoked(listener: (event: EventMap['revoked']) => void): Unsubscribe
   onHeartbeat(listener: (event: EventMap['heartbeat']) => void): Unsubscribe
   onPosition(listener: (event: EventMap['position']) => void): Unsubscribe
+  /** A scope, asked for on the open connection, is refused. */
+  onError(listener: (event: EventMap['error']) => void): Unsubscribe
+  /** Every event as it came, before the other listeners are called. */
+  onEvent(listener: (event: WireEvent) => void): Unsubscribe
+  readonly url: string
 }
+
+export type WireEvent = Extract<Decoded, { value: unknown }>
 
 const systemClock: Clock = {
   now: () => Date.now(),
@@ -119,39 +157,51 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export function createClient(options: ClientOptions): UnstaleClient {
   const clock = options.clock ?? systemClock
   const random = options.random ?? Math.random
-  const fetch: FetchLike = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
+  const url = options.url.replace(/\/+$/, '')
+  const transports = transportsOf(options, clock)
   const settings: MachineSettings = {
     base: options.backoffBase ?? 1000,
     ceiling: options.backoffCeiling ?? 30_000,
     stableAfter: options.stableAfter ?? 10_000,
     openTimeout: options.openTimeout ?? 20_000,
     maxAttempts: options.maxAttempts ?? Infinity,
+    fallbackAfter: options.fallbackAfter ?? 5000,
+    transports: transports.length,
   }
   const ledger = createLedger(options.resume ?? null)
   const notices = createRecent(REMEMBERED_NOTICES)
   const warned = createRecent(REMEMBERED_WARNINGS)
 
   let scopes = unique(options.scopes)
+  /* On the open connection: what was asked for, and whether it was answered. */
+  let asked = new Map<string, 'asked' | 'answered'>()
+  let sinces = new Map<string, string>()
   let machine: Machine = INITIAL
-  let abort: AbortController | null = null
+  let connection: Connection | null = null
   let timer: unknown = null
+  let tokenTimer: unknown = null
   let unwatchPage: Unsubscribe | null = null
+  /* The transport that a round begins with, and whether it ever got through. */
+  let first = 0
+  let proven = false
+  let transport: Transport | null = null
+  let withChanges = false
+  let patterns = 0
 
   let current = false
   let answers: ClientState['scopes'] = {}
-  let connection: string | null = null
+  let name: string | null = null
   let state = publicState()
 
   const stateTopic = createTopic<void>(reportThrown)
-  const topics: { [N in EventName]: Topic<EventMap[N]> } = {
-    ready: createTopic(reportThrown),
-    stale: createTopic(reportThrown),
-    reset: createTopic(reportThrown),
-    notice: createTopic(reportThrown),
-    revoked: createTopic(reportThrown),
-    heartbeat: createTopic(reportThrown),
-    position: createTopic(reportThrown),
+  const changeTopic = createTopic<ChangeEvent>(reportThrown)
+  const eventTopic = createTopic<WireEvent>(reportThrown)
+  const topics: Record<string, Topic<never>> = {}
+  const on = <N extends EventName>(event: N) => {
+    topics[event] = createTopic(reportThrown)
+    return (listener: (value: EventMap[N]) => void) => (topics[event] as Topic<EventMap[N]>).add(listener)
   }
+  const emit = <N extends EventName>(event: N, value: EventMap[N]) => (topics[event] as Topic<EventMap[N]>).emit(value)
 
   /* Reporting */
 
@@ -181,10 +231,11 @@ export function createClient(options: ClientOptions): UnstaleClient {
       live: machine.at === 'open' && current,
       current,
       scopes: answers,
-      connection,
+      connection: name,
       attempts: machine.failures,
       retryAt: machine.at === 'waiting' ? machine.until : null,
       failure: machine.failure,
+      transport: transport && transport.name,
     }
   }
 
@@ -199,16 +250,18 @@ export function createClient(options: ClientOptions): UnstaleClient {
 
   function dispatch(input: Input): void {
     const before = machine
+    settings.transports = proven && machine.failures < 3 ? 1 : transports.length
     machine = move(before, input, { now: clock.now(), random: random() }, settings)
     /* Signs of life come with every chunk; the timer looks at them when it fires. */
     if (machine === before || input.type === 'heard') return
-    const wasLive = isLive(before)
     const started = machine.at === 'opening' && machine.attempt !== before.attempt
-    if (wasLive && (started || !isLive(machine))) {
-      abort?.abort()
-      abort = null
+    if (isLive(before) && (started || !isLive(machine))) {
+      clock.clearTimeout(tokenTimer)
+      connection?.close()
+      connection = null
+      asked = new Map()
     }
-    if (started) start(machine.attempt)
+    if (started) start(machine.attempt, before.failure !== machine.failure ? null : machine.failure)
     schedule()
     if (machine.failure?.kind === 'http' && machine.failure !== before.failure) warnOnce('refused', machine.failure.message)
     publish()
@@ -230,87 +283,160 @@ export function createClient(options: ClientOptions): UnstaleClient {
     )
   }
 
-  function start(attempt: number): void {
-    const asked = scopes
-    const controller = new AbortController()
-    abort = controller
-    const changes = options.changes ? '&changes=1' : ''
-    const url = `${options.url.replace(/\/+$/, '')}/v1/stream?${ledger.query(asked)}${changes}`
-    let opened = false
-    readStream(
-      { url, fetch, credentials: options.credentials ?? 'same-origin', signal: controller.signal, now: clock.now },
-      {
+  function start(attempt: number, failure: Failure | null): void {
+    const tried = settings.transports - 1 - machine.others
+    const using = transports[(first + tried) % transports.length] as Transport
+    transport = using
+    const open = (token: string | null) => {
+      if (!isCurrent(attempt)) return
+      withChanges = options.changes ?? patterns > 0
+      asked = new Map(scopes.map((scope) => [scope, 'asked']))
+      let opened = false
+      const handlers = {
         onHeard: () => dispatch({ type: 'heard', attempt }),
-        onRetry: (milliseconds) => dispatch({ type: 'retry', attempt, milliseconds }),
-        onMessage(message) {
+        onRetry: (milliseconds: number) => dispatch({ type: 'retry', attempt, milliseconds }),
+        onEvent(event: string, body: unknown) {
           /* One chunk may hold several messages, and a listener of the first may have disconnected. */
           if (!isCurrent(attempt)) return
-          const decoded = decode(message.event, message.data)
-          switch (decoded.name) {
-            case 'unknown':
-              warnOnce('unknown-event', `the server sent an event that this version does not know: ${message.event.slice(0, 60)}`)
-              break
-            case 'unreadable':
-              takeUnreadable(attempt, decoded.event)
-              break
-            case 'ready':
-              takeReady(attempt, decoded.value, opened ? null : asked)
-              opened = true
-              break
-            default:
-              takeEvent(decoded)
+          const decoded = decode(event, body)
+          if (decoded.name === 'unknown') {
+            warnOnce('unknown-event', `the server sent an event that this version does not know: ${event.slice(0, 60)}`)
+            return
+          }
+          if (decoded.name === 'unreadable') {
+            takeUnreadable(attempt, decoded.event)
+            return
+          }
+          eventTopic.emit(decoded)
+          if (!isCurrent(attempt)) return
+          if (decoded.name !== 'ready') takeEvent(decoded)
+          else {
+            takeReady(attempt, decoded.value, !opened)
+            opened = true
           }
         },
-      },
-    ).then((failure) => dispatch({ type: 'ended', attempt, failure }))
+        onEnd: (ended: Failure) => dispatch({ type: 'ended', attempt, failure: ended }),
+      }
+      const since = ledger.resume()?.position ?? null
+      const query = ledger.query(scopes) + (withChanges ? '&changes=1' : '')
+      try {
+        connection = using.open({ url, query, scopes, since, token, credentials: options.credentials ?? 'same-origin' }, handlers)
+        keepToken(token)
+      } catch (error) {
+        handlers.onEnd({ kind: 'network', message: messageOf(error) })
+      }
+    }
+    if (!options.getToken) open(null)
+    else {
+      const refused = failure?.status === 401 || failure?.status === 4401
+      askToken(refused ? 'refused' : 'connect').then(open, (error: unknown) =>
+        dispatch({ type: 'ended', attempt, failure: { kind: 'token', message: `no token: ${messageOf(error)}` } }),
+      )
+    }
+  }
+
+  async function askToken(reason: TokenReason): Promise<string | null> {
+    return (await options.getToken?.(reason)) ?? null
+  }
+
+  function keepToken(token: string | null): void {
+    clock.clearTimeout(tokenTimer)
+    const wait = token === null ? null : refreshIn(token, clock.now())
+    if (wait !== null) tokenTimer = clock.setTimeout(refresh, Math.min(LONGEST_TIMER, wait))
+  }
+
+  function refresh(): void {
+    const { attempt } = machine
+    if (!isLive(machine)) return
+    const through = connection
+    if (!through?.send) dispatch({ type: 'rescope' })
+    else
+      askToken('refresh').then(
+        (token) => {
+          if (!isCurrent(attempt) || token === null) return
+          through.send?.({ type: 'token', token })
+          keepToken(token)
+        },
+        () => isCurrent(attempt) && dispatch({ type: 'rescope' }),
+      )
   }
 
   function isCurrent(attempt: number): boolean {
     return isLive(machine) && machine.attempt === attempt
   }
 
-  function takeReady(attempt: number, ready: ReadyEvent, asked: readonly string[] | null): void {
+  function takeReady(attempt: number, ready: ReadyEvent, opening: boolean): void {
     const answered = Object.keys(ready.scopes)
-    if (asked) ledger.opened(ready.position, answered, asked)
-    else ledger.joined(answered)
-    answers = asked ? ready.scopes : { ...answers, ...ready.scopes }
+    if (opening) {
+      ledger.opened(ready.position, answered, [...asked.keys()])
+      answers = ready.scopes
+      proven = true
+      first = transports.indexOf(transport as Transport)
+      for (const scope of asked.keys()) asked.set(scope, 'answered')
+    } else {
+      answers = { ...answers, ...ready.scopes }
+      for (const scope of answered) {
+        const since = ready.scopes[scope] === 'exact' ? sinces.get(scope) : undefined
+        ledger.joined([scope], since ?? null)
+        sinces.delete(scope)
+        asked.set(scope, 'answered')
+      }
+    }
     current = ready.current
-    connection = ready.connection
+    name = ready.connection
     dispatch({ type: 'ready', attempt, heartbeat: ready.heartbeat * 1000 })
-    if (isCurrent(attempt)) topics.ready.emit(ready)
+    if (isCurrent(attempt)) emit('ready', ready)
+    if (isCurrent(attempt)) rescope()
   }
 
-  function takeEvent(decoded: Exclude<ReturnType<typeof decode>, { name: 'ready' | 'unknown' | 'unreadable' }>): void {
+  function takeEvent(decoded: WireEvent): void {
     switch (decoded.name) {
-      case 'stale':
-        topics.stale.emit(decoded.value)
-        break
+      case 'stale': {
+        const { changes, scope } = decoded.value
+        emit('stale', decoded.value)
+        if (changes) for (const change of changes) changeTopic.emit({ ...change, scope })
+        else changeTopic.emit(wholesale(scope))
+        return
+      }
       case 'reset':
-        topics.reset.emit(decoded.value)
-        break
+        emit('reset', decoded.value)
+        for (const scope of decoded.value.scopes) changeTopic.emit(wholesale(scope))
+        return
       case 'notice':
-        if (notices.add(decoded.value.id)) topics.notice.emit(decoded.value)
-        break
+        if (notices.add(decoded.value.id)) emit('notice', decoded.value)
+        return
       case 'revoked': {
         /* Not asked for again by itself: one forbidden scope would have the whole stream refused. */
         const { scope } = decoded.value
-        ledger.revoked(scope)
+        ledger.left(scope)
+        asked.delete(scope)
         scopes = scopes.filter((one) => one !== scope)
         answers = { ...answers, [scope]: 'revoked' }
         publish()
-        topics.revoked.emit(decoded.value)
-        break
+        emit('revoked', decoded.value)
+        return
+      }
+      case 'error': {
+        const { scope, error } = decoded.value
+        warnOnce('refused', error)
+        if (scope === undefined) return
+        /* Asked for again with the next heartbeat: the grant may be a commit away. */
+        asked.delete(scope)
+        answers = { ...answers, [scope]: 'forbidden' }
+        publish()
+        emit('error', decoded.value)
+        return
       }
       case 'heartbeat':
         ledger.repeated(decoded.value.position)
         current = decoded.value.current
         publish()
-        topics.heartbeat.emit(decoded.value)
-        break
+        emit('heartbeat', decoded.value)
+        rescope()
+        return
       case 'position':
         ledger.granted(decoded.value.position)
-        topics.position.emit(decoded.value)
-        break
+        emit('position', decoded.value)
     }
   }
 
@@ -321,8 +447,44 @@ export function createClient(options: ClientOptions): UnstaleClient {
     if (event === 'ready') {
       dispatch({ type: 'ended', attempt, failure: { kind: 'protocol', message: 'the ready event cannot be understood' } })
     } else if (event === 'stale' || event === 'reset') {
-      topics.reset.emit({ scopes: Object.keys(answers), reason: 'unreadable', spread: 0 })
+      takeEvent({ name: 'reset', value: { scopes: Object.keys(answers), reason: 'unreadable', spread: 0 } })
     }
+  }
+
+  /** Makes the open connection ask for what is wanted. A scope that was not answered yet is left alone until it is: two
+   *  answers for it could not be told apart. */
+  function rescope(): void {
+    const added = scopes.filter((scope) => !asked.has(scope))
+    const removed = [...asked.keys()].filter((scope) => !scopes.includes(scope))
+    if (added.length + removed.length === 0 || !isLive(machine)) return
+    if (machine.at === 'opening' || !connection?.send) {
+      dispatch({ type: 'rescope' })
+      return
+    }
+    const gone = removed.filter((scope) => asked.get(scope) === 'answered')
+    if (gone.length > 0) {
+      connection.send({ type: 'unsubscribe', scopes: gone })
+      answers = Object.fromEntries(Object.entries(answers).filter(([scope]) => !gone.includes(scope)))
+      for (const scope of gone) {
+        asked.delete(scope)
+        ledger.left(scope)
+      }
+    }
+    const bySince = new Map<string | undefined, string[]>()
+    for (const scope of added) {
+      const since = sinces.get(scope)
+      bySince.set(since, [...(bySince.get(since) ?? []), scope])
+      asked.set(scope, 'asked')
+    }
+    for (const [since, together] of bySince) {
+      connection.send({ type: 'subscribe', scopes: together, ...(since !== undefined && { since }) })
+    }
+    publish()
+  }
+
+  function setScopes(next: readonly string[]): void {
+    scopes = unique(next)
+    rescope()
   }
 
   function watch(): void {
@@ -343,23 +505,51 @@ export function createClient(options: ClientOptions): UnstaleClient {
       watch()
       dispatch({ type: 'reconnect' })
     },
-    setScopes(next) {
-      const wanted = unique(next)
-      const same = wanted.length === scopes.length && wanted.every((scope) => scopes.includes(scope))
-      scopes = wanted
-      if (!same) dispatch({ type: 'rescope' })
+    setScopes,
+    addScopes(more, since) {
+      for (const scope of more) if (since !== undefined && !scopes.includes(scope)) sinces.set(scope, since)
+      setScopes([...scopes, ...more])
     },
+    removeScopes(less) {
+      setScopes(scopes.filter((scope) => !less.includes(scope)))
+    },
+    refreshToken: refresh,
+    resume: (position) => ledger.adopt(position),
+    url,
     getState: () => state,
-    subscribe: (listener) => stateTopic.add(listener),
+    subscribe(what: string | (() => void), listener?: (change: ChangeEvent) => void) {
+      if (typeof what !== 'string') return stateTopic.add(what)
+      const remove = changeTopic.add((change) => {
+        if (matches(what, change)) listener?.(change)
+      })
+      let counted = true
+      patterns += 1
+      if (!withChanges && options.changes === undefined && isLive(machine)) dispatch({ type: 'rescope' })
+      return () => {
+        remove()
+        if (counted) patterns -= 1
+        counted = false
+      }
+    },
     getPosition: () => ledger.resume(),
-    onReady: (listener) => topics.ready.add(listener),
-    onStale: (listener) => topics.stale.add(listener),
-    onReset: (listener) => topics.reset.add(listener),
-    onNotice: (listener) => topics.notice.add(listener),
-    onRevoked: (listener) => topics.revoked.add(listener),
-    onHeartbeat: (listener) => topics.heartbeat.add(listener),
-    onPosition: (listener) => topics.position.add(listener),
+    onReady: on('ready'),
+    onStale: on('stale'),
+    onReset: on('reset'),
+    onNotice: on('notice'),
+    onRevoked: on('revoked'),
+    onHeartbeat: on('heartbeat'),
+    onPosition: on('position'),
+    onError: on('error'),
+    onEvent: (listener) => eventTopic.add(listener),
   }
+}
+
+function transportsOf({ transport = 'auto', fetch, WebSocket }: ClientOptions, clock: Clock): readonly Transport[] {
+  if (typeof transport === 'object') return 'open' in transport ? [transport] : transport
+  const all: Transport[] = []
+  if (transport === 'websocket' || (transport === 'auto' && (WebSocket || (!fetch && globalThis.WebSocket)))) all.push(webSocketTransport(WebSocket))
+  if (transport !== 'websocket') all.push(sseTransport(fetch, clock.now))
+  return all
 }
 
 const STATUS: Record<Machine['at'], ConnectionStatus> = {

@@ -27,6 +27,8 @@ export interface Change {
   resource: string
   action: string
   id?: string
+  /** Of a change of many rows at once, instead of `id`. */
+  ids?: readonly string[]
   data?: Readonly<Record<string, unknown>>
 }
 
@@ -65,6 +67,12 @@ export interface PositionEvent {
   position: string
 }
 
+/** What was asked for on the open connection and is refused; `scope` if that is what it was about. */
+export interface ErrorEvent {
+  error: string
+  scope?: string
+}
+
 export interface EventMap {
   ready: ReadyEvent
   stale: StaleEvent
@@ -73,6 +81,7 @@ export interface EventMap {
   revoked: RevokedEvent
   heartbeat: HeartbeatEvent
   position: PositionEvent
+  error: ErrorEvent
 }
 
 export type EventName = keyof EventMap
@@ -84,16 +93,10 @@ export type Decoded =
 
 type Json = Record<string, unknown>
 
-export function decode(event: string, data: string): Decoded {
+export function decode(event: string, body: unknown): Decoded {
   if (!Object.hasOwn(readers, event)) return { name: 'unknown' }
   const name = event as EventName
-  let json: unknown
-  try {
-    json = JSON.parse(data)
-  } catch {
-    return { name: 'unreadable', event: name }
-  }
-  const value = isObject(json) ? readers[name](json) : null
+  const value = isObject(body) ? readers[name](body) : null
   return value === null ? { name: 'unreadable', event: name } : ({ name, value } as Decoded)
 }
 
@@ -136,6 +139,11 @@ const readers: { [N in EventName]: (json: Json) => EventMap[N] | null } = {
   },
   position(json) {
     return typeof json.position === 'string' ? { position: json.position } : null
+  },
+  error(json) {
+    const error: ErrorEvent = { error: text(json.error) }
+    if (typeof json.scope === 'string') error.scope = json.scope
+    return error
   },
 }
 

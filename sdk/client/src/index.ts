@@ -5,10 +5,15 @@ export type {
   ClientWarning,
   Clock,
   ConnectionStatus,
+  TokenReason,
   UnstaleClient,
+  WireEvent,
 } from './client.ts'
 export type {
   Change,
+  ErrorEvent,
+  EventMap,
+  EventName,
   HeartbeatEvent,
   Key,
   NoticeEvent,
@@ -20,7 +25,12 @@ export type {
   StaleEvent,
 } from './events.ts'
 export type { Resume } from './ledger.ts'
-export type { Failure } from './machine.ts'
+export { classify } from './failure.ts'
+export type { Failure, FailureClass } from './failure.ts'
+export type { ChangeEvent } from './changes.ts'
 export type { PageTargets } from './browser.ts'
+export { sseTransport } from './stream.ts'
 export type { FetchLike } from './stream.ts'
+export type { Connection, Transport, TransportHandlers, TransportRequest } from './transport.ts'
+export { webSocketTransport } from './websocket.ts'
 export type { Unsubscribe } from './topic.ts'

@@ -20,16 +20,8 @@
 
 import { fullJitter, nextWait } from './backoff.ts'
 import type { BackoffBounds } from './backoff.ts'
-
-export interface Failure {
-  /** `network`: no answer. `http`: refused with a status. `protocol`: an answer that is not our stream. `closed`: the
-   *  stream ended. `silent`: two heartbeats stayed away. `timeout`: no `ready` in time. */
-  kind: 'network' | 'http' | 'protocol' | 'closed' | 'silent' | 'timeout'
-  message: string
-  status?: number
-  /** What the server's Retry-After asked for, ms. */
-  retryAfter?: number
-}
+import { classify } from './failure.ts'
+import type { Failure, FailureClass } from './failure.ts'
 
 interface Common {
   /** The number of the current or of the last attempt; 0 before the first. */
@@ -40,6 +32,8 @@ interface Common {
   retry: number
   /** Why the last attempt or connection ended; null when none did or the present one works. */
   failure: Failure | null
+  /** Transports that this round has not tried yet. A round ends with a wait. */
+  others: number
 }
 
 export type Machine = Common &
@@ -74,6 +68,10 @@ export interface MachineSettings extends BackoffBounds {
   /** From the request to `ready`, ms. */
   openTimeout: number
   maxAttempts: number
+  /** How many transports a round may try: when one does not get as far as `ready`, the next is tried at once. */
+  transports: number
+  /** From the request to `ready` while there is another transport to try, ms: a proxy that buffers says nothing at all. */
+  fallbackAfter: number
 }
 
 export interface Moment {
@@ -81,7 +79,7 @@ export interface Moment {
   random: number
 }
 
-export const INITIAL: Machine = { at: 'idle', attempt: 0, failures: 0, retry: 0, failure: null }
+export const INITIAL: Machine = { at: 'idle', attempt: 0, failures: 0, retry: 0, failure: null, others: 0 }
 
 /** Which phase may follow which; a tested property of `move`. */
 export const MOVES: Record<Machine['at'], readonly Machine['at'][]> = {
@@ -98,13 +96,13 @@ export function move(machine: Machine, input: Input, moment: Moment, settings: M
   const { now } = moment
   switch (input.type) {
     case 'connect':
-      return machine.at === 'idle' || machine.at === 'failed' ? open(machine, now, 0) : machine
+      return machine.at === 'idle' || machine.at === 'failed' ? open(machine, now, 0, settings.transports - 1) : machine
     case 'reconnect':
-      return open(machine, now, 0)
+      return open(machine, now, 0, settings.transports - 1)
     case 'disconnect':
       return machine.at === 'idle' ? machine : { ...common(machine), at: 'idle', failures: 0, failure: null }
     case 'rescope':
-      return machine.at === 'opening' || machine.at === 'open' ? open(machine, now, failuresNow(machine, now, settings)) : machine
+      return machine.at === 'opening' || machine.at === 'open' ? open(machine, now, failuresNow(machine, now, settings), settings.transports - 1) : machine
     case 'heard':
       return machine.at === 'open' && machine.attempt === input.attempt ? { ...machine, heardAt: now } : machine
     case 'retry':
@@ -126,7 +124,7 @@ export function move(machine: Machine, input: Input, moment: Moment, settings: M
 export function wakeIn(machine: Machine, now: number, settings: MachineSettings): number | null {
   switch (machine.at) {
     case 'opening':
-      return settings.openTimeout - elapsed(machine.since, now)
+      return openTimeout(machine, settings) - elapsed(machine.since, now)
     case 'waiting':
       return machine.until - machine.since - elapsed(machine.since, now)
     case 'open': {
@@ -146,17 +144,24 @@ export function isLive(machine: Machine): machine is Machine & { at: 'opening' |
   return machine.at === 'opening' || machine.at === 'open'
 }
 
-function common({ attempt, failures, retry, failure }: Machine): Common {
-  return { attempt, failures, retry, failure }
+function common({ attempt, failures, retry, failure, others }: Machine): Common {
+  return { attempt, failures, retry, failure, others }
+}
+
+function openTimeout(machine: Machine, settings: MachineSettings): number {
+  return machine.others > 0 ? Math.min(settings.fallbackAfter, settings.openTimeout) : settings.openTimeout
 }
 
 function elapsed(from: number, now: number): number {
   return now < from ? Number.MAX_SAFE_INTEGER : now - from
 }
 
-function open(machine: Machine, now: number, failures: number): Machine {
-  return { ...common(machine), at: 'opening', attempt: machine.attempt + 1, failures, since: now }
+function open(machine: Machine, now: number, failures: number, others: number): Machine {
+  return { ...common(machine), at: 'opening', attempt: machine.attempt + 1, failures, since: now, others }
 }
+
+/** What is not over in a moment is waited for as if it had failed this often already. */
+const COUNTS_AS: Partial<Record<FailureClass, number>> = { later: 2, mistake: 5 }
 
 /** The count to go on with when a connection is left: nothing once it proved stable. */
 function failuresNow(machine: Machine, now: number, settings: MachineSettings): number {
@@ -164,22 +169,27 @@ function failuresNow(machine: Machine, now: number, settings: MachineSettings): 
 }
 
 function end(machine: Machine, failure: Failure, { now, random }: Moment, settings: MachineSettings): Machine {
+  const cause = classify(failure)
+  /* Only what may lie in the way to the server is another transport's chance; what the server itself said holds for all. */
+  if (machine.at === 'opening' && machine.others > 0 && failure.kind !== 'token' && cause === 'lost') {
+    return { ...open(machine, now, machine.failures, machine.others - 1), failure }
+  }
   const failures = failuresNow(machine, now, settings) + 1
   const rest = { ...common(machine), failures, failure }
   if (failures >= settings.maxAttempts) return { ...rest, at: 'failed' }
-  const wait = nextWait(fullJitter(failures, random, settings), machine.retry, failure.retryAfter ?? 0)
+  const wait = nextWait(fullJitter(Math.max(failures, failure.retryAfter ? 0 : (COUNTS_AS[cause] ?? 0)), random, settings), machine.retry, failure.retryAfter ?? 0)
   return { ...rest, at: 'waiting', since: now, until: now + wait }
 }
 
 function verify(machine: Machine, suspect: boolean, now: number, settings: MachineSettings): Machine {
   switch (machine.at) {
     case 'waiting':
-      return open(machine, now, machine.failures)
+      return open(machine, now, machine.failures, settings.transports - 1)
     case 'opening':
-      return suspect ? open(machine, now, machine.failures) : machine
+      return suspect ? open(machine, now, machine.failures, settings.transports - 1) : machine
     case 'open': {
       const quiet = machine.heartbeat > 0 && elapsed(machine.heardAt, now) > machine.heartbeat
-      return suspect || quiet ? open(machine, now, failuresNow(machine, now, settings)) : machine
+      return suspect || quiet ? open(machine, now, failuresNow(machine, now, settings), settings.transports - 1) : machine
     }
     case 'idle':
     case 'failed':
@@ -191,12 +201,12 @@ function wake(machine: Machine, moment: Moment, settings: MachineSettings): Mach
   const { now } = moment
   switch (machine.at) {
     case 'opening': {
-      const seconds = settings.openTimeout / 1000
-      if (elapsed(machine.since, now) < settings.openTimeout) return machine
-      return end(machine, { kind: 'timeout', message: `no ready event within ${seconds} s` }, moment, settings)
+      const limit = openTimeout(machine, settings)
+      if (elapsed(machine.since, now) < limit) return machine
+      return end(machine, { kind: 'timeout', message: `no ready event within ${limit / 1000} s` }, moment, settings)
     }
     case 'waiting':
-      return elapsed(machine.since, now) >= machine.until - machine.since ? open(machine, now, machine.failures) : machine
+      return elapsed(machine.since, now) >= machine.until - machine.since ? open(machine, now, machine.failures, settings.transports - 1) : machine
     case 'open': {
       const limit = SILENT_HEARTBEATS * machine.heartbeat
       if (limit <= 0 || elapsed(machine.heardAt, now) < limit) return machine

@@ -1,65 +1,70 @@
-/* One attempt: a request, and its answer read to the end. Nothing here decides what happens next.
+/* Server-sent events, by fetch.
  *
- * By fetch, not by EventSource: EventSource gives up for good on any answer but 200, hides the status, and cannot be
- * given its address anew with each reconnect. The request carries no header that needs a preflight.
+ * Not by EventSource: that gives up for good on any answer but 200, hides the status, cannot carry a token, and cannot be
+ * given its address anew with each reconnect. Without a token the request carries no header that needs a preflight.
  */
 
 import { parseRetryAfter } from './backoff.ts'
-import type { Failure } from './machine.ts'
+import type { Failure } from './failure.ts'
 import { createSseParser } from './sse.ts'
-import type { SseHandlers } from './sse.ts'
+import { parseJson } from './transport.ts'
+import type { Transport, TransportHandlers } from './transport.ts'
 
 export type FetchLike = (url: string, init: RequestInit) => Promise<Response>
 
-export interface StreamHandlers extends SseHandlers {
-  /** Bytes arrived, whatever they mean: a comment is a sign of life too. */
-  onHeard(): void
-}
-
-export interface StreamRequest {
-  url: string
-  fetch: FetchLike
-  credentials: RequestCredentials
-  signal: AbortSignal
-  now: () => number
-}
-
-/** Resolves with why the stream ended; never rejects. After an abort nothing more is handed on. */
-export async function readStream(request: StreamRequest, handlers: StreamHandlers): Promise<Failure> {
-  const { signal } = request
-  try {
-    const response = await request.fetch(request.url, {
-      headers: { Accept: 'text/event-stream' },
-      cache: 'no-store',
-      credentials: request.credentials,
-      signal,
-    })
-    if (signal.aborted) await response.body?.cancel()
-    if (response.status !== 200) return await refusal(response, request.now())
-    const type = response.headers.get('content-type') ?? ''
-    if (!/^text\/event-stream\b/i.test(type) || response.body === null) {
-      await response.body?.cancel()
-      return { kind: 'protocol', message: `the answer is ${type || 'empty'}, not an event stream` }
-    }
-    return await readBody(response.body, signal, handlers)
-  } catch (error) {
-    return { kind: 'network', message: error instanceof Error ? error.message : String(error) }
+export function sseTransport(fetch: FetchLike = (url, init) => globalThis.fetch(url, init), now: () => number = Date.now): Transport {
+  return {
+    name: 'sse',
+    open({ url, query, token, credentials }, handlers) {
+      const abort = new AbortController()
+      const headers: Record<string, string> = { Accept: 'text/event-stream' }
+      if (token !== null) headers.Authorization = `Bearer ${token}`
+      const init: RequestInit = { headers, cache: 'no-store', credentials, signal: abort.signal }
+      const gone = () => abort.signal.aborted
+      read(() => fetch(`${url}/v1/stream?${query}`, init), gone, handlers, now).then((failure) => {
+        if (!gone()) handlers.onEnd(failure)
+      })
+      return { close: () => abort.abort() }
+    },
   }
 }
 
-async function readBody(body: ReadableStream<Uint8Array>, signal: AbortSignal, handlers: StreamHandlers): Promise<Failure> {
+/** Why it ended; never rejects. */
+async function read(request: () => Promise<Response>, gone: () => boolean, handlers: TransportHandlers, now: () => number): Promise<Failure> {
+  try {
+    const response = await request()
+    const { body, status } = response
+    if (gone()) await body?.cancel()
+    if (status !== 200) return await refusal(response, now())
+    const type = response.headers.get('content-type') ?? ''
+    if (!/^text\/event-stream\b/i.test(type) || !body) {
+      await body?.cancel()
+      return { kind: 'protocol', message: `the answer is ${type || 'empty'}, not an event stream` }
+    }
+    return await readBody(body, gone, handlers)
+  } catch (error) {
+    return { kind: 'network', message: messageOf(error) }
+  }
+}
+
+async function readBody(body: ReadableStream<Uint8Array>, gone: () => boolean, handlers: TransportHandlers): Promise<Failure> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
-  const parser = createSseParser(handlers)
+  const parser = createSseParser({
+    onMessage(message) {
+      if (!gone()) handlers.onEvent(message.event, parseJson(message.data))
+    },
+    onRetry: (milliseconds) => handlers.onRetry(milliseconds),
+  })
   try {
     for (;;) {
       const { done, value } = await reader.read()
-      if (done || signal.aborted) return { kind: 'closed', message: 'the server ended the stream' }
+      if (done || gone()) return { kind: 'closed', message: 'the server ended the stream' }
       handlers.onHeard()
       try {
         parser.feed(decoder.decode(value, { stream: true }))
       } catch (error) {
-        return { kind: 'protocol', message: error instanceof Error ? error.message : String(error) }
+        return { kind: 'protocol', message: messageOf(error) }
       }
     }
   } finally {
@@ -70,18 +75,18 @@ async function readBody(body: ReadableStream<Uint8Array>, signal: AbortSignal, h
 const MAX_REFUSAL = 4096
 
 async function refusal(response: Response, now: number): Promise<Failure> {
-  const failure: Failure = { kind: 'http', status: response.status, message: `the server answered ${response.status}` }
-  const retryAfter = parseRetryAfter(response.headers.get('retry-after'), now)
+  const { status, headers, body } = response
+  const failure: Failure = { kind: 'http', status, message: `the server answered ${status}` }
+  const retryAfter = parseRetryAfter(headers.get('retry-after'), now)
   if (retryAfter > 0) failure.retryAfter = retryAfter
-  const reason = await readReason(response)
+  const reason = body ? await readReason(body) : ''
   if (reason !== '') failure.message += `: ${reason}`
   return failure
 }
 
 /** The sentence of `{"error": …}`; empty when the body is something else, such as a proxy's page. */
-async function readReason(response: Response): Promise<string> {
-  if (response.body === null) return ''
-  const reader = response.body.getReader()
+async function readReason(body: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = body.getReader()
   const decoder = new TextDecoder()
   let text = ''
   try {
@@ -90,12 +95,15 @@ async function readReason(response: Response): Promise<string> {
       if (done) break
       text += decoder.decode(value, { stream: true })
     }
-    const json: unknown = JSON.parse(text)
-    const reason = typeof json === 'object' && json !== null && 'error' in json ? json.error : ''
+    const reason: unknown = JSON.parse(text).error
     return typeof reason === 'string' ? reason.slice(0, 300) : ''
   } catch {
     return ''
   } finally {
     reader.cancel().catch(() => {})
   }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

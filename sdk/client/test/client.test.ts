@@ -383,10 +383,18 @@ describe('refusals', () => {
     expect(warnings).toEqual([{ code: 'refused', message: 'the server answered 503: too many connections' }])
   })
 
-  test.each([400, 401, 403, 404, 502])('a %d is retried too', async (status) => {
+  test.each([
+    [400, 8000],
+    [401, 500],
+    [403, 500],
+    [404, 8000],
+    [502, 1000],
+  ])('a %d is retried too, after up to %d ms', async (status, wait) => {
     create().connect()
     server.last.refuse(status, '<html>')
-    await settle(1000)
+    await settle(wait - 1)
+    expect(server.exchanges).toHaveLength(1)
+    await settle(1)
     expect(server.exchanges).toHaveLength(2)
     expect(client.getState().failure).toMatchObject({ kind: 'http', status, message: `the server answered ${status}` })
   })

@@ -31,7 +31,7 @@ afterEach(() => {
 })
 
 test('reads a stream, resumes it when the server closes, and disconnect closes the socket', async () => {
-  const client = createClient({ url, scopes: ['all'], backoffBase: 10 })
+  const client = createClient({ url, scopes: ['all'], transport: 'sse', backoffBase: 10 })
   const keys: unknown[] = []
   const stale = new Promise<void>((resolve) => {
     client.onStale((event) => {

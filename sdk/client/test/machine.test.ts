@@ -3,7 +3,7 @@ import { INITIAL, isLive, move, MOVES, wakeIn } from '../src/machine.ts'
 import type { Input, Machine, MachineSettings } from '../src/machine.ts'
 import { fullJitter, nextWait, parseRetryAfter } from '../src/backoff.ts'
 
-const settings: MachineSettings = { base: 1000, ceiling: 30_000, stableAfter: 10_000, openTimeout: 20_000, maxAttempts: Infinity }
+const settings: MachineSettings = { base: 1000, ceiling: 30_000, stableAfter: 10_000, openTimeout: 20_000, maxAttempts: Infinity, transports: 1, fallbackAfter: 5000 }
 const closed = { kind: 'closed', message: 'closed' } as const
 
 /** Moves through a list of [time, input], with the highest random number. */

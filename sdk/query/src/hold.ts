@@ -4,7 +4,7 @@
 import type { Mutation, Query, QueryClient, QueryKey } from '@tanstack/query-core'
 import { keyCovers } from './match.ts'
 
-/** `keys`: a pending mutation holds the keys in its `meta.holds`, or else those that its `mutationKey` is a prefix of.
+/** `keys`: a pending mutation holds the keys in its `meta.holds` (a list, or a function of its variables), or else those that its `mutationKey` is a prefix of.
  *  `any`: it holds everything. `none`: it holds nothing. Or a function that gives the key prefixes it holds. */
 export type HoldFor = 'keys' | 'any' | 'none' | ((mutation: Mutation<unknown, unknown, unknown, unknown>) => readonly QueryKey[])
 
@@ -22,7 +22,8 @@ export function heldNow(queryClient: QueryClient, holdFor: HoldFor): (query: Que
 function keysOf(mutation: Mutation<unknown, unknown, unknown, unknown>, holdFor: HoldFor): readonly QueryKey[] {
   if (typeof holdFor === 'function') return holdFor(mutation)
   if (holdFor === 'any') return [[]]
-  const holds = mutation.meta?.holds
+  const { holds: own } = mutation.meta ?? {}
+  const holds: unknown = typeof own === 'function' ? own(mutation.state.variables) : own
   if (Array.isArray(holds)) return holds.filter((key) => Array.isArray(key))
   const key = mutation.options.mutationKey
   return key ? [key] : []

@@ -1,6 +1,6 @@
 export { connectQueryClient } from './connect.ts'
-export type { ConnectOptions } from './connect.ts'
+export type { ConnectOptions, MappedMark, WaitingMark } from './connect.ts'
 export type { HoldFor } from './hold.ts'
 export { keyCovers, scopeCovers } from './match.ts'
-export type { QueryName, QueryReport, ReportedMark } from './report.ts'
+export type { QueryName, QueryReport, ReportedMark, Standing } from './report.ts'
 export type { SchedulerClock } from './scheduler.ts'

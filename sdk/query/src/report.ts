@@ -11,9 +11,13 @@ export interface ReportedMark {
   scope: string
   key: readonly unknown[]
   /** `stale`: the server marked it. `reset` and `ready`: the server cannot tell what went stale. `attach`: the client
-   *  was connected before the query client was. */
-  from: 'stale' | 'reset' | 'ready' | 'attach'
+   *  was connected before the query client was. `local`: `invalidateQueries` of the page itself. `seeded`: data was written
+   *  into the cache that may be older than a mark. `restored`: the mark waited in the persisted snapshot. */
+  from: 'stale' | 'reset' | 'ready' | 'attach' | 'local' | 'seeded' | 'restored'
 }
+
+/** Whether a marked query is fetched: `active` ones are, the others when they are shown, enabled, or never (`static`). */
+export type Standing = 'active' | 'inactive' | 'disabled' | 'static'
 
 export type QueryReport =
   | {
@@ -24,7 +28,7 @@ export type QueryReport =
       at: number
       marks: readonly ReportedMark[]
       /** The queries that the marks speak for, all invalidated now. `active` ones are refetched too, sooner or later. */
-      queries: readonly (QueryName & { active: boolean })[]
+      queries: readonly (QueryName & { active: boolean; standing: Standing })[]
     }
   /** A fetch started that answers the marks of `causes`, whoever started it. */
   | (QueryName & { type: 'refetch'; at: number; causes: readonly number[] })

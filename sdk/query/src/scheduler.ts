@@ -15,6 +15,7 @@
  * A fetch of one more page of an infinite query does not, the other pages stay as old as they are.
  */
 
+import { focusManager } from '@tanstack/query-core'
 import type { Query, QueryCacheNotifyEvent, QueryClient } from '@tanstack/query-core'
 import { heldNow } from './hold.ts'
 import type { HoldFor } from './hold.ts'
@@ -30,13 +31,17 @@ export interface SchedulerClock {
 export interface SchedulerSettings {
   minInterval: number
   holdFor: HoldFor
+  /** Nothing is fetched while the page is hidden. */
+  waitWhenHidden: boolean
   clock: SchedulerClock
   report: (report: QueryReport) => void
 }
 
 export interface Scheduler {
-  /** False if the query has nothing that could be stale. `due` is a time of the clock; `cause` appears in the reports. */
-  owe(query: Query, due: number, cause: number): boolean
+  /** `due` is a time of the clock; `cause` appears in the reports. `eager`: also when no component shows it. */
+  owe(query: Query, due: number, cause: number, eager?: boolean): void
+  /** Owed or being answered. */
+  owes(query: Query): boolean
   dispose(): void
 }
 
@@ -44,6 +49,7 @@ interface Debt {
   owed: boolean
   answering: boolean
   inFlight: boolean
+  eager: boolean
   due: number
   /** When the fetch in flight started. */
   startedAt: number
@@ -83,11 +89,12 @@ export function createScheduler(queryClient: QueryClient, settings: SchedulerSet
     if (timer !== null) clock.clearTimeout(timer)
     timer = null
     const now = clock.now()
+    if (settings.waitWhenHidden && !focusManager.isFocused()) return
     const held = heldNow(queryClient, settings.holdFor)
     let next = Infinity
     for (const [query, debt] of [...debts]) {
       if (!debt.owed || debt.failures > MAX_REPETITIONS) continue
-      if (query.state.fetchStatus !== 'idle' || !query.isActive() || query.isStatic() || held(query)) continue
+      if (query.state.fetchStatus !== 'idle' || held(query) || !mayFetch(query, debt.eager)) continue
       const due = Math.max(debt.due, debt.ranAt + minInterval, debt.ranAt + repetitionDelay(debt.failures))
       if (due > now) {
         next = Math.min(next, due)
@@ -103,7 +110,7 @@ export function createScheduler(queryClient: QueryClient, settings: SchedulerSet
     debt.inFlight = true
     debt.startedAt = clock.now()
     if (!debt.owed) return
-    debt.owed = false
+    debt.owed = debt.eager = false
     debt.answering = true
     debt.paying = mergeCauses(debt.paying, debt.causes)
     debt.causes = []
@@ -155,10 +162,17 @@ export function createScheduler(queryClient: QueryClient, settings: SchedulerSet
     } else if (action.type === 'success' && !action.manual) settled(query, debt, 'success')
     else if (action.type === 'error') settled(query, debt, 'error')
     else if (debt.inFlight && query.state.fetchStatus === 'idle') settled(query, debt, 'cancelled')
-    if ((debt.owed || debt.answering) && !query.state.isInvalidated) query.invalidate()
+    flag(query, debt)
+  }
+
+  /** What has no data has nothing to be flagged; it is fetched when it is shown anyway. But it must not pass for fresh
+   *  when somebody writes data into it that may be older than the mark. */
+  function flag(query: Query, debt: Debt): void {
+    if ((debt.owed || debt.answering) && !query.state.isInvalidated && query.state.status !== 'pending') query.invalidate()
   }
 
   const unsubscribes = [
+    focusManager.subscribe(pumpSoon),
     queryClient.getQueryCache().subscribe(onCacheEvent),
     queryClient.getMutationCache().subscribe(() => {
       if (debts.size > 0) pumpSoon()
@@ -166,15 +180,14 @@ export function createScheduler(queryClient: QueryClient, settings: SchedulerSet
   ]
 
   return {
-    owe(query, due, cause) {
-      const { fetchStatus, status } = query.state
-      if (fetchStatus === 'idle' && status === 'pending') return false
+    owe(query, due, cause, eager = false) {
       let debt = debts.get(query)
       if (!debt) {
         debt = {
           owed: false,
           answering: false,
-          inFlight: fetchStatus !== 'idle',
+          inFlight: query.state.fetchStatus !== 'idle',
+          eager,
           due,
           startedAt: clock.now(),
           ranAt: -Infinity,
@@ -186,11 +199,15 @@ export function createScheduler(queryClient: QueryClient, settings: SchedulerSet
       }
       debt.due = debt.owed ? Math.min(debt.due, due) : due
       debt.owed = true
+      debt.eager ||= eager
       debt.failures = Math.min(debt.failures, MAX_REPETITIONS)
       debt.causes = mergeCauses(debt.causes, [cause])
-      query.invalidate()
+      if (query.state.fetchStatus !== 'idle' || query.state.status !== 'pending') query.invalidate()
       pumpSoon()
-      return true
+    },
+    owes(query) {
+      const debt = debts.get(query)
+      return debt !== undefined && (debt.owed || debt.answering)
     },
     dispose() {
       disposed = true
@@ -199,6 +216,11 @@ export function createScheduler(queryClient: QueryClient, settings: SchedulerSet
       debts.clear()
     },
   }
+}
+
+/** Whether anybody wants it: shown, or asked for in so many words and not switched off. */
+function mayFetch(query: Query, eager: boolean): boolean {
+  return !query.isStatic() && (query.isActive() || (eager && !query.isDisabled() && query.options.queryFn !== undefined))
 }
 
 function repetitionDelay(failures: number): number {

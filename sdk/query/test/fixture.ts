@@ -2,7 +2,7 @@
 
 import { QueryClient, QueryObserver } from '@tanstack/query-core'
 import type { QueryKey, QueryObserverOptions } from '@tanstack/query-core'
-import type { ReadyEvent, ResetEvent, ScopeAnswer, StaleEvent, UnstaleClient } from '@unstale/client'
+import type { Change, ReadyEvent, ResetEvent, ScopeAnswer, StaleEvent, UnstaleClient } from '@unstale/client'
 import { vi } from 'vitest'
 
 type Adapted = Pick<UnstaleClient, 'onReady' | 'onStale' | 'onReset' | 'getState'>
@@ -12,6 +12,8 @@ export class FakeClient implements Adapted {
   readonly #stale = new Set<(event: StaleEvent) => void>()
   readonly #reset = new Set<(event: ResetEvent) => void>()
   connection: string | null = null
+  /** Connected and current. */
+  live = false
 
   onReady(listener: (event: ReadyEvent) => void) {
     return subscribe(this.#ready, listener)
@@ -24,7 +26,7 @@ export class FakeClient implements Adapted {
   }
   getState() {
     const status = this.connection === null ? 'disconnected' : 'connected'
-    const base = { live: false, current: true, scopes: {}, attempts: 0, retryAt: null, failure: null }
+    const base = { live: this.live, current: true, scopes: {}, attempts: 0, retryAt: null, failure: null, transport: null }
     return { ...base, status, connection: this.connection } as const
   }
 
@@ -33,8 +35,8 @@ export class FakeClient implements Adapted {
     const event = { connection: 'c_1', scopes, position: 'e-1', heartbeat: 25, current: true, spread }
     for (const listener of this.#ready) listener(event)
   }
-  stale(scope: string, keys: QueryKey[], spread = 0): void {
-    for (const listener of this.#stale) listener({ scope, keys, spread })
+  stale(scope: string, keys: QueryKey[], spread = 0, changes?: Change[]): void {
+    for (const listener of this.#stale) listener({ scope, keys, spread, ...(changes && { changes }) })
   }
   reset(scopes: string[], spread = 0): void {
     for (const listener of this.#reset) listener({ scopes, reason: 'test', spread })

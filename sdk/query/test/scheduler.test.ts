@@ -513,10 +513,10 @@ describe('the reports', () => {
       {
         type: 'marked', id: 1, at,
         marks: [{ scope: 'all', key: ['tasks'], from: 'stale' }],
-        queries: [{ ...one, active: true }, { ...two, active: false }],
+        queries: [{ ...one, active: true, standing: 'active' }, { ...two, active: false, standing: 'inactive' }],
       },
       { type: 'refetch', at, ...one, causes: [1] },
-      { type: 'marked', id: 2, at, marks: [{ scope: 'all', key: ['tasks', 1], from: 'stale' }], queries: [{ ...one, active: true }] },
+      { type: 'marked', id: 2, at, marks: [{ scope: 'all', key: ['tasks', 1], from: 'stale' }], queries: [{ ...one, active: true, standing: 'active' }] },
       { type: 'settled', at, ...one, causes: [1], ok: true, ms: 100, again: true },
       { type: 'refetch', at, ...one, causes: [2] },
       { type: 'settled', at, ...one, causes: [2], ok: true, ms: 100, again: false },

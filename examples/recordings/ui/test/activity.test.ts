@@ -16,7 +16,7 @@ const name = () => ({ queryKey: LIST, queryHash: JSON.stringify(LIST) })
 
 function push(id: number): void {
   const marks = [{ scope: 'all', key: ['recordings', 'list'], from: 'stale' as const }]
-  activity.report({ type: 'marked', id, at: Date.now(), marks, queries: [{ ...name(), active: true }] })
+  activity.report({ type: 'marked', id, at: Date.now(), marks, queries: [{ ...name(), active: true, standing: 'active' }] })
 }
 
 function answer(causes: number[], updatedAt: number): void {

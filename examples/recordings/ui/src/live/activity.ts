@@ -121,10 +121,13 @@ export function createActivity(queryClient: QueryClient): Activity {
     report(report) {
       switch (report.type) {
         case 'marked': {
+          const from = report.marks[0]?.from ?? 'stale'
+          /* What the page did to itself did not happen elsewhere. */
+          if (from === 'local' || from === 'seeded' || from === 'restored') return
           const happening: Happening = {
             id: report.id,
             at: report.at,
-            from: report.marks[0]?.from ?? 'stale',
+            from,
             scopes: [...new Set(report.marks.map((mark) => mark.scope))],
             keys: distinct(report.marks.map((mark) => mark.key)),
             refetches: report.queries.map(({ queryHash, queryKey, active }) => ({

@@ -17,7 +17,7 @@ export interface Live {
 /** `url`: where unstale is; empty for the page's own origin. */
 export function createLive(queryClient: QueryClient, url: string): Live {
   /* One user, one global channel: everybody who opens the page may know everything. */
-  const client = createClient({ url, scopes: ['all'] })
+  const client = createClient({ url, scopes: ['all'], transport: 'sse' })
   const activity = createActivity(queryClient)
   return {
     client,

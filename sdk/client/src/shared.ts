@@ -1,0 +1,206 @@
+/* One connection for all tabs of a browser that want the same: same address, user and scopes.
+ *
+ * Every tab has its own client, with its own machine and ledger; only the transport is shared. The tab that holds the Web Lock
+ * leads: it holds the real connection, and repeats on a BroadcastChannel each event as it comes. The others follow.
+ *
+ *   joining     A follower says hello. The leader answers with a `ready` that stands in the order of events: what comes after
+ *               it reaches the follower. A follower whose position is the leader's is `exact`, any other one `fresh`.
+ *   hand-over   The leader's tab goes, the browser gives the lock to the next, and that one connects from its own position,
+ *               which it has from the same events. It announces that position: a follower with another one cannot know
+ *               whether it saw the same, and takes the `exact` in the coming `ready` for `fresh`.
+ *   silence     A leader that hangs is noticed by the heartbeats that stay away, like a dead server; then the lock is stolen.
+ */
+
+import { createClient } from './client.ts'
+import type { ClientOptions, UnstaleClient } from './client.ts'
+import type { Failure } from './failure.ts'
+import { sseTransport } from './stream.ts'
+import type { Connection, Transport, TransportHandlers, TransportRequest } from './transport.ts'
+import { webSocketTransport } from './websocket.ts'
+
+type Message =
+  | { kind: 'hello'; from: string; since: string | null }
+  /** The leader connects, or is still connecting, from here; like an event to one follower or to all. */
+  | { kind: 'lead'; to?: string; since: string | null }
+  | { kind: 'event'; to?: string; name: string; body: unknown }
+  | { kind: 'end'; failure: Failure }
+
+export interface SharedOptions extends ClientOptions {
+  /** Who is signed in; tabs of different users share nothing. */
+  user: string
+}
+
+/** `createClient`, but for one connection of all tabs. Without Web Locks or BroadcastChannel each tab has its own. */
+export function createSharedClient({ user, ...options }: SharedOptions): UnstaleClient {
+  const scope = globalThis as { navigator?: { locks?: unknown }; BroadcastChannel?: unknown }
+  if (!scope.navigator?.locks || !scope.BroadcastChannel) return createClient(options)
+  const { transport } = options
+  const inner =
+    typeof transport === 'object'
+      ? 'open' in transport
+        ? transport
+        : (transport[0] as Transport)
+      : transport === 'sse'
+        ? sseTransport(options.fetch)
+        : webSocketTransport(options.WebSocket)
+  return createClient({ ...options, transport: shareTransport(inner, user) })
+}
+
+const ANSWER_WITHIN = 3000
+
+export function shareTransport(inner: Transport, user: string): Transport {
+  /* A leader that did not answer is not waited for a second time. */
+  let suspicious = false
+  return {
+    name: 'shared',
+    open(request, handlers) {
+      const name = `unstale ${JSON.stringify([request.url, user, [...request.scopes].sort()])}`
+      const me = crypto.randomUUID()
+      const channel = new BroadcastChannel(name)
+      const post = (message: Message) => channel.postMessage(message)
+      const abort = new AbortController()
+      let over = false
+      let following = false
+      let release = () => {}
+      let stop = () => {}
+      let patience: ReturnType<typeof setTimeout> | undefined
+      let mine = request.since
+      /* Another position than the leader's. */
+      let behind = false
+
+      const end = (failure: Failure) => {
+        if (over) return
+        close()
+        handlers.onEnd(failure)
+      }
+      function close(): void {
+        over = true
+        clearTimeout(patience)
+        abort.abort()
+        stop()
+        release()
+        channel.close()
+      }
+      const take = (event: string, body: unknown) => {
+        mine = positionOf(body) ?? mine
+        handlers.onEvent(event, body)
+      }
+
+      function lead(): void {
+        clearTimeout(patience)
+        following = false
+        suspicious = false
+        const led = runLeader(inner, { ...request, ...from(request, mine) }, me, channel, {
+          ...handlers,
+          onEvent: take,
+          onEnd: end,
+        })
+        stop = led.close
+      }
+
+      channel.onmessage = ({ data }: MessageEvent<Message>) => {
+        if (over || !following || data.kind === 'hello' || ('to' in data && data.to !== undefined && data.to !== me)) return
+        clearTimeout(patience)
+        suspicious = false
+        if (data.kind === 'end') end(data.failure)
+        else if (data.kind === 'lead') behind = data.since === null || data.since !== mine
+        else if (data.kind === 'event') {
+          handlers.onHeard()
+          take(data.name, behind && data.name === 'ready' ? asFresh(data.body) : data.body)
+          if (data.name === 'ready') behind = false
+        }
+      }
+
+      const hold = (steal: boolean) =>
+        navigator.locks.request(name, steal ? { steal } : { signal: abort.signal }, () => {
+          if (over) return
+          lead()
+          return new Promise<void>((resolve) => (release = resolve))
+        })
+      /* Stolen by a tab that heard nothing from here. */
+      const lost = () => end({ kind: 'closed', message: 'another tab leads now' })
+
+      navigator.locks
+        .request(name, { ifAvailable: true }, (lock) => {
+          if (over) return
+          if (lock) {
+            lead()
+            return new Promise<void>((resolve) => (release = resolve))
+          }
+          if (suspicious) {
+            hold(true).catch(lost)
+            return
+          }
+          following = true
+          post({ kind: 'hello', from: me, since: request.since })
+          patience = setTimeout(() => {
+            suspicious = true
+            end({ kind: 'silent', message: 'the tab that leads does not answer' })
+          }, ANSWER_WITHIN)
+          hold(false).catch(lost)
+          return
+        })
+        .catch(lost)
+      return { close }
+    },
+  }
+}
+
+/** The real connection, and what the other tabs are told of it. */
+function runLeader(inner: Transport, request: TransportRequest, me: string, channel: BroadcastChannel, handlers: TransportHandlers): Connection {
+  const post = (message: Message) => channel.postMessage(message)
+  let ready: Record<string, unknown> | null = null
+  let position: string | null = null
+  const follow = channel.onmessage
+
+  const welcome = ({ from: to, since }: Message & { kind: 'hello' }) => {
+    const body = since !== null && since === position ? { ...ready, position } : asFresh({ ...ready, position })
+    post({ kind: 'event', to, name: 'ready', body })
+  }
+  channel.onmessage = (event: MessageEvent<Message>) => {
+    if (event.data.kind !== 'hello' || event.data.from === me) return
+    if (ready) welcome(event.data)
+    else post({ kind: 'lead', to: event.data.from, since: request.since })
+  }
+
+  post({ kind: 'lead', since: request.since })
+  const connection = inner.open(request, {
+    ...handlers,
+    onEvent(name, body) {
+      post({ kind: 'event', name, body })
+      position = positionOf(body) ?? position
+      if (name === 'ready') ready = { ...(body as object) }
+      else if (name === 'heartbeat' && ready) ready.current = (body as { current?: unknown } | null)?.current === true
+      handlers.onEvent(name, body)
+    },
+    onEnd(failure) {
+      post({ kind: 'end', failure })
+      handlers.onEnd(failure)
+    },
+  })
+  return {
+    close() {
+      channel.onmessage = follow
+      connection.close()
+    },
+  }
+}
+
+/** As the request would be after the events that were followed. */
+function from(request: TransportRequest, position: string | null): Partial<TransportRequest> {
+  if (position === null || position === request.since) return {}
+  const scopes = request.scopes.map((scope) => `scope=${encodeURIComponent(scope)}`).join('&')
+  const changes = request.query.endsWith('&changes=1') ? '&changes=1' : ''
+  return { since: position, query: `${scopes}&since=${encodeURIComponent(position)}${changes}` }
+}
+
+function positionOf(body: unknown): string | undefined {
+  const { position } = (body ?? {}) as { position?: unknown }
+  return typeof position === 'string' ? position : undefined
+}
+
+/** Nothing is promised about what the follower fetched before; a reset stays one. */
+function asFresh(body: unknown): unknown {
+  const { scopes, ...rest } = (body ?? {}) as { scopes?: Record<string, string> }
+  return { ...rest, scopes: Object.fromEntries(Object.keys(scopes ?? {}).map((scope) => [scope, scopes?.[scope] === 'reset' ? 'reset' : 'fresh'])) }
+}

@@ -1,0 +1,50 @@
+/* The WebSocket: scopes come and go, and tokens are renewed, on the open connection.
+ *
+ * A browser shows no status of a refused upgrade, so the server accepts and then closes with a code. The token is the first
+ * message: headers cannot be set, and an address ends up in logs.
+ */
+
+import { closed } from './failure.ts'
+import { parseJson } from './transport.ts'
+import type { Transport } from './transport.ts'
+
+export type SocketConstructor = new (url: string) => WebSocket
+
+export function webSocketTransport(constructor?: SocketConstructor): Transport {
+  return {
+    name: 'websocket',
+    open({ url, query, token }, { onHeard, onEvent, onEnd }) {
+      const Socket = constructor ?? globalThis.WebSocket
+      const base = new URL(url + '/v1/ws', globalThis.location?.href)
+      base.protocol = base.protocol.replace('http', 'ws')
+      const socket = new Socket(`${base.href}?${query}`)
+      let over = false
+      const send = (message: object) => {
+        if (socket.readyState === 1) socket.send(JSON.stringify(message))
+      }
+      socket.onopen = () => {
+        if (token !== null) send({ type: 'token', token })
+      }
+      socket.onmessage = ({ data }) => {
+        if (over) return
+        onHeard()
+        const body = parseJson(String(data)) as { type?: unknown; notice?: unknown } | null
+        const name = String(body?.type)
+        if (body && name === 'notice') body.type = body.notice
+        onEvent(name, body)
+      }
+      socket.onclose = ({ code, reason }) => {
+        if (over) return
+        over = true
+        onEnd(closed(code, reason))
+      }
+      return {
+        send,
+        close() {
+          over = true
+          socket.close()
+        },
+      }
+    },
+  }
+}
