@@ -15,6 +15,7 @@ TEST_PACKAGES=(
     libcmocka-dev
     clang libclang-rt-14-dev clang-format clang-tidy
     chromium
+    iproute2 nginx-light
     python3
 )
 

@@ -19,7 +19,9 @@
 #include <stdlib.h>
 
 enum {
-    CROWD_BUDGET = 500, /* writes before input is looked at again */
+    CROWD_BUDGET = 500,  /* writes before input is looked at again */
+    CROWD_BEATS = 16,    /* heartbeats are looked for so often in the time of one … */
+    CROWD_BEAT_MS = 250, /* … and at least so often */
 };
 
 struct crowd {
@@ -459,18 +461,28 @@ static void write_beat(const struct crowd *crowd, enum format format, uint64_t w
         ws_ping(out, (struct str){0});
 }
 
-/* Silent for two heartbeats and for `stalled`, although nothing was in the way of an answer. SSE
- * peers have nothing to say: there the kernel notices (TCP_USER_TIMEOUT). */
+/* Silent for two heartbeats and for `stalled`, although nothing was in the way of an answer: no
+ * bytes of ours wait for the socket, here or in the kernel, and a ping was sent. Asked once a
+ * heartbeat, so it is noticed within `stalled` and one heartbeat. A peer that takes no byte at all
+ * is the server's to close (net/server.h: stalled_ms), and SSE peers have nothing to say. */
 static bool is_dead(const struct crowd *crowd, struct subscriber *subscriber, uint64_t now)
 {
     if (!format_is_websocket((enum format)subscriber->format))
         return false;
-    if (conn_busy(subscriber->conn)) {
+    uint64_t silent = now - subscriber->heard_at;
+    bool overdue = silent >= 2 * crowd->options.heartbeat_ms && silent >= crowd->options.stalled_ms;
+    if (subscriber->state != SUBSCRIBER_LIVE || conn_busy(subscriber->conn) ||
+        (overdue && conn_unsent(subscriber->conn))) {
         subscriber->heard_at = now;
         return false;
     }
-    uint64_t silent = now - subscriber->heard_at;
-    return silent >= 2 * crowd->options.heartbeat_ms && silent >= crowd->options.stalled_ms;
+    return overdue;
+}
+
+uint64_t crowd_beat_every(const struct crowd *crowd)
+{
+    uint64_t ms = crowd->options.heartbeat_ms / CROWD_BEATS;
+    return ms < 1 ? 1 : ms > CROWD_BEAT_MS ? CROWD_BEAT_MS : ms;
 }
 
 bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
@@ -480,9 +492,10 @@ bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
         return true;
     struct blob *blobs[FORMAT_COUNT] = {NULL};
     unsigned budget = CROWD_BUDGET;
+    uint64_t early = crowd_beat_every(crowd);
     while (!list_empty(&crowd->beats) && budget > 0) {
         struct subscriber *subscriber = LIST_ITEM(crowd->beats.next, struct subscriber, beat);
-        if (subscriber->beat_at > now)
+        if (subscriber->beat_at > now + early)
             break;
         list_remove(&subscriber->beat);
         subscriber->beat_at = now + crowd->options.heartbeat_ms;

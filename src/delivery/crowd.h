@@ -80,6 +80,8 @@ void crowd_closed(struct crowd *crowd, struct conn *conn);
 void crowd_mail(struct crowd *crowd, struct mail *mail);
 /* Handles what came from the hub; true when the budget ended before the work did. */
 bool crowd_work(struct crowd *crowd);
+/* How often crowd_beat is to be called. So much too early a heartbeat may come, never too late. */
+uint64_t crowd_beat_every(const struct crowd *crowd);
 /* Sends the heartbeats that are due; `wall_ms` is what they say. True when more are due now. */
 bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms);
 /* Ends at most `n` of the streams, first of those that wait for nothing: SSE with a random `retry:`

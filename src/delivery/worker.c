@@ -10,7 +10,6 @@
 #include <time.h>
 
 enum {
-    WORKER_BEAT_MS = 250,   /* how often due heartbeats are looked for */
     WORKER_STATS_MS = 1000, /* how often the counters go to the hub's thread */
     WORKER_END_MS = 20,     /* how often a thread that ends looks at what is left */
     WORKER_LAST_MS = 1000,  /* how long it waits at last for what is in flight */
@@ -94,8 +93,8 @@ static const struct server_ops ops = {.request = on_request,
 static void on_beat(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
-    if (crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms()))
-        uv_timer_start(timer, on_beat, 1, WORKER_BEAT_MS);
+    bool more = crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms());
+    uv_timer_start(timer, on_beat, more ? 1 : crowd_beat_every(worker->crowd), 0);
 }
 
 static void send_stats(struct worker *worker)
@@ -208,6 +207,7 @@ static void set_limits(struct worker *worker, struct mail_limits *mail)
     server_set_limits(worker->server, &limits->server);
     crowd_set_limits(worker->crowd, limits->heartbeat_ms, limits->spread_ms,
                      limits->server.stalled_ms, uv_now(&worker->loop));
+    uv_timer_start(&worker->beat, on_beat, 0, 0); /* it may be called more often now */
     mail->mail.kind = MAIL_LIMITED;
     to_hub(worker, &mail->mail);
 }
@@ -285,7 +285,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
     uv_timer_init(&worker->loop, &worker->stats);
     uv_timer_init(&worker->loop, &worker->end);
     worker->beat.data = worker->stats.data = worker->end.data = worker;
-    uv_timer_start(&worker->beat, on_beat, WORKER_BEAT_MS, WORKER_BEAT_MS);
+    uv_timer_start(&worker->beat, on_beat, 0, 0);
     uv_timer_start(&worker->stats, on_stats, WORKER_STATS_MS, WORKER_STATS_MS);
     CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
     return worker;

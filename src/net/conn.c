@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -154,7 +156,9 @@ static void close_when_out(struct conn *conn, enum close_reason reason)
 static void close_failed(struct conn *conn, int error)
 {
     bool gone = error == 0 || error == ECONNRESET || error == EPIPE || error == ENOTCONN;
-    close_now(conn, gone ? CLOSE_PEER : error == ETIMEDOUT ? CLOSE_STALLED : CLOSE_ERROR);
+    /* What the kernel says when it gives up a peer that acknowledges nothing. */
+    bool stalled = error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+    close_now(conn, gone ? CLOSE_PEER : stalled ? CLOSE_STALLED : CLOSE_ERROR);
 }
 
 static void announce(struct conn *conn)
@@ -750,6 +754,12 @@ enum conn_sent conn_send(struct conn *conn, const struct piece *pieces, unsigned
 bool conn_busy(const struct conn *conn)
 {
     return conn->flight != NULL;
+}
+
+bool conn_unsent(const struct conn *conn)
+{
+    int waiting = 0;
+    return conn->flight || (ioctl(conn->fd, SIOCOUTQ, &waiting) == 0 && waiting > 0);
 }
 
 void conn_close(struct conn *conn, enum close_reason reason, bool when_out)

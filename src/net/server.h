@@ -123,5 +123,7 @@ enum conn_sent { CONN_SENT, CONN_CUT, CONN_GONE };
 enum conn_sent conn_send(struct conn *conn, const struct piece *pieces, unsigned n, unsigned *cut);
 /* Something is in flight. */
 bool conn_busy(const struct conn *conn);
+/* Something of what was sent has not reached the peer's machine. A system call. */
+bool conn_unsent(const struct conn *conn);
 /* Ends the connection; `when_out`: after what is in flight is out. */
 void conn_close(struct conn *conn, enum close_reason reason, bool when_out);

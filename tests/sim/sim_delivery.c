@@ -85,6 +85,11 @@ bool conn_busy(const struct conn *conn)
     return conn->blob != NULL;
 }
 
+bool conn_unsent(const struct conn *conn)
+{
+    return conn->blob != NULL;
+}
+
 static uint32_t swallow(struct conn *conn, const char *bytes, uint32_t n)
 {
     uint32_t took = n < conn->room ? n : (uint32_t)conn->room;

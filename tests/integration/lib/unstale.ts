@@ -78,11 +78,12 @@ export class Unstale extends Watched {
   /** It may end in any way, and its end is not an error. */
   #mayDie = false
 
-  constructor(dir: string, file: string, env: NodeJS.ProcessEnv = {}) {
+  constructor(dir: string, file: string, env: NodeJS.ProcessEnv = {}, command: readonly string[] = [binary]) {
     super()
     this.dir = dir
     this.file = file
-    this.child = spawn(binary, ['serve', '-c', file], {
+    const [program = binary, ...before] = command
+    this.child = spawn(program, [...before, 'serve', '-c', file], {
       cwd: dir,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -268,6 +269,8 @@ export interface Serving {
   /** Of another server, for a restart. */
   dir?: string
   env?: NodeJS.ProcessEnv
+  /** What is run instead of the server, with the arguments before `serve`. It becomes the server: exec, no child. */
+  command?: readonly string[]
 }
 
 /** Started, not yet waited for. JSON is YAML. */
@@ -275,7 +278,7 @@ export function launch(t: TestContext, settings: Config, serving: Serving = {}):
   const dir = serving.dir ?? directory(t)
   const file = join(dir, 'unstale.yaml')
   writeFileSync(file, JSON.stringify(settings, null, 2))
-  const server = new Unstale(dir, file, serving.env)
+  const server = new Unstale(dir, file, serving.env, serving.command)
   cleanup(t, () => server.finish())
   return server
 }
