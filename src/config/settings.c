@@ -154,7 +154,7 @@ static const struct setting SETTINGS[] = {
     DURATION("limits", "head_time", config, limits.head_ms, 100, 10 * MINUTE, "10s",
              "How long a request's head may take."),
     DURATION("limits", "body_time", config, limits.body_ms, 100, 10 * MINUTE, "30s",
-             "How long a request's body may take."),
+             "How long a request's body may take, or a message of a WebSocket client."),
     DURATION("limits", "keepalive", config, limits.keepalive_ms, 100, HOUR, "75s",
              "How long a connection may stay open between two requests."),
 

@@ -27,7 +27,8 @@ enum {
 
 struct api {
     struct api_options options;
-    unsigned publishes; /* at the hub */
+    unsigned publishes;     /* at the hub */
+    struct list unfinished; /* sessions that wait for the rest of a message */
     bool draining, stopping;
 };
 
@@ -35,6 +36,7 @@ struct api *api_new(const struct api_options *options)
 {
     struct api *api = mem_new(sizeof *api);
     api->options = *options;
+    list_init(&api->unfinished);
     return api;
 }
 
@@ -348,7 +350,7 @@ void api_published(struct api *api, struct server *server, struct mail_publish *
 struct route {
     const char *path;
     const char *allow;
-    void (*get)(struct call *call);
+    void (*get)(struct call *call); /* HEAD too, where it is allowed */
     void (*post)(struct call *call);
 };
 
@@ -422,7 +424,9 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
         refuse(&call, 404, err.text);
     } else if (request->method == HTTP_OPTIONS_) {
         preflight(&call, route);
-    } else if ((request->method == HTTP_GET_ || request->method == HTTP_HEAD_) && route->get) {
+    } else if (request->method == HTTP_GET_ && route->get) {
+        route->get(&call);
+    } else if (request->method == HTTP_HEAD_ && route->get && strstr(route->allow, "HEAD")) {
         route->get(&call);
     } else if (request->method == HTTP_POST_ && route->post) {
         route->post(&call);
@@ -437,18 +441,33 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
 
 /* ---- open WebSockets ---- */
 
+static struct session_options talk_of(struct api *api, uint64_t now, uint64_t wall_ms)
+{
+    const struct worker_limits *limits = api->options.limits;
+    return (struct session_options){.crowd = api->options.crowd,
+                                    .authorizer = limits->authorizer,
+                                    .epoch = api->options.epoch,
+                                    .scopes_max = limits->scopes_max,
+                                    .message_max = API_MESSAGE_MAX,
+                                    .message_ms = limits->server.body_ms,
+                                    .unfinished = &api->unfinished,
+                                    .now = now,
+                                    .wall_ms = wall_ms};
+}
+
 void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now, uint64_t wall_ms)
 {
-    const struct session_options options = {.crowd = api->options.crowd,
-                                            .authorizer = api->options.limits->authorizer,
-                                            .epoch = api->options.epoch,
-                                            .scopes_max = api->options.limits->scopes_max,
-                                            .message_max = API_MESSAGE_MAX,
-                                            .wall_ms = wall_ms};
+    const struct session_options options = talk_of(api, now, wall_ms);
     if (!format_is_websocket(crowd_format(conn)) || crowd_closing(conn))
         return; /* an SSE client has nothing to say */
     crowd_heard(conn, now);
     session_bytes(&options, conn, bytes);
+}
+
+void api_expire(struct api *api, uint64_t now)
+{
+    const struct session_options options = talk_of(api, now, 0);
+    session_expire(&options);
 }
 
 bool api_writable(struct conn *conn)

@@ -39,6 +39,8 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
 /* What a client of an open WebSocket sent; `bytes` of a connection that crowd knows. */
 void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now,
                uint64_t wall_ms);
+/* To be called now and then: ends what takes too long. */
+void api_expire(struct api *api, uint64_t now);
 /* Before crowd_writable: what is owed to the client goes first. True: the connection is free. */
 bool api_writable(struct conn *conn);
 /* Before crowd_closed. */

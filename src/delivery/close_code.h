@@ -16,13 +16,15 @@
     X(WS_TRY_LATER, "try again later")                                    \
     X(CLOSE_CODE_BAD_MESSAGE, "the subscription is not understood")       \
     X(CLOSE_CODE_TOKEN, "the token is bad or has expired")                \
-    X(CLOSE_CODE_FORBIDDEN, "you may not read any of the scopes")
+    X(CLOSE_CODE_FORBIDDEN, "you may not read any of the scopes")         \
+    X(CLOSE_CODE_SLOW, "the rest of a message did not come in time")
 
 /* Ours, beside those of wire/ws.h. */
 enum close_code {
     CLOSE_CODE_BAD_MESSAGE = 4400,
     CLOSE_CODE_TOKEN = 4401,
     CLOSE_CODE_FORBIDDEN = 4403,
+    CLOSE_CODE_SLOW = 4408,
 };
 
 /* "" for another code. */

@@ -130,6 +130,15 @@ static struct position at(const struct crowd *crowd, uint64_t sequence)
     return (struct position){.epoch = crowd->options.epoch, .sequence = sequence};
 }
 
+/* Of one subscriber alone. */
+static void send_text(struct subscriber *subscriber, struct str text)
+{
+    struct blob *blob = blob_new(text);
+    const struct piece piece = {.blob = blob, .to = blob->len};
+    conn_send(subscriber->conn, &piece, 1, NULL);
+    blob_unref(blob);
+}
+
 /* ---- rounds ---- */
 
 static struct catchup *from_here(struct crowd *crowd, struct subscriber *subscriber, uint64_t from)
@@ -202,6 +211,10 @@ static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct 
         return;
     }
     if (!catchup->unsent) {
+        /* `ready` grants what all scopes have; less than before where one is added from the past.
+         * Until the round is over no heartbeat may say more. */
+        if (catchup->hello)
+            subscriber->position = catchup->round.from;
         const struct piece piece = {.blob = catchup->blob, .to = catchup->blob->len};
         switch (conn_send(conn, &piece, 1, NULL)) {
         case CONN_SENT:
@@ -530,6 +543,8 @@ void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, u
     /* What the last finished tick granted to who is live is less than what some already have, and
      * so it is for who is behind only where a position was stored. */
     const struct subscriber *subscriber = conn_user(conn);
+    if (subscriber->state == SUBSCRIBER_OPENING)
+        return;
     uint64_t position = subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
     events_heartbeat(out, (enum format)subscriber->format, wall_ms, crowd->current,
                      at(crowd, position));
@@ -605,18 +620,17 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     conn_set_user(conn, subscriber);
     conn_stream(conn);
     crowd->subscribers++;
-    struct blob *blob = blob_new(head);
-    if (n > 0) {
-        crowd->behind++;
-        struct catchup *catchup = from_here(crowd, subscriber, 0);
-        catchup->blob = blob;
-        ask(crowd, catchup);
+    bool at_once = format_is_websocket(format);
+    if (at_once)
+        send_text(subscriber, head);
+    if (n == 0) {
+        subscriber_move(subscriber, SUBSCRIBER_LIVE);
         return;
     }
-    const struct piece piece = {.blob = blob, .to = blob->len};
-    conn_send(conn, &piece, 1, NULL);
-    blob_unref(blob);
-    subscriber_move(subscriber, SUBSCRIBER_LIVE);
+    crowd->behind++;
+    struct catchup *catchup = from_here(crowd, subscriber, 0);
+    catchup->blob = at_once ? NULL : blob_new(head);
+    ask(crowd, catchup);
 }
 
 /* Keeps the order of the others: those to be greeted stay last. */
@@ -651,15 +665,27 @@ void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope 
         begin_added(crowd, subscriber);
 }
 
+/* n_places when it is not held. */
+static uint32_t place_of(const struct subscriber *subscriber, struct str scope)
+{
+    uint32_t i = 0;
+    while (i < subscriber->n_places && !str_equal(subscriber->places[i].scope->cell.name, scope))
+        i++;
+    return i;
+}
+
 void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope)
 {
     struct subscriber *subscriber = conn_user(conn);
-    for (uint32_t i = 0; i < subscriber->n_places; i++) {
-        if (str_equal(subscriber->places[i].scope->cell.name, scope)) {
-            unseat(crowd, subscriber, i);
-            return;
-        }
-    }
+    uint32_t place = place_of(subscriber, scope);
+    if (place < subscriber->n_places)
+        unseat(crowd, subscriber, place);
+}
+
+bool crowd_holds(const struct conn *conn, struct str scope)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    return place_of(subscriber, scope) < subscriber->n_places;
 }
 
 size_t crowd_held(const struct conn *conn)
@@ -719,14 +745,6 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
     free(subscriber);
 }
 
-static void send_last(struct subscriber *subscriber, const struct buf *text)
-{
-    struct blob *blob = blob_new(buf_slice(text));
-    const struct piece piece = {.blob = blob, .to = blob->len};
-    conn_send(subscriber->conn, &piece, 1, NULL);
-    blob_unref(blob);
-}
-
 void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
 {
     struct subscriber *subscriber = conn_user(conn);
@@ -736,7 +754,7 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
         return; /* crowd_writable comes back here */
     struct buf text = BUF_INIT(256);
     ws_close(&text, subscriber->closing, str_of(close_code_sentence(subscriber->closing)));
-    send_last(subscriber, &text);
+    send_text(subscriber, buf_slice(&text));
     buf_free(&text);
     conn_close(conn, CLOSE_DONE, true);
 }
@@ -762,7 +780,7 @@ void crowd_end(struct crowd *crowd, size_t n, bool all, uint64_t random)
         if (idle) {
             struct buf text = BUF_INIT(64);
             sse_retry(&text, (random >> 33) % (crowd->options.spread_ms + 1));
-            send_last(subscriber, &text);
+            send_text(subscriber, buf_slice(&text));
             buf_free(&text);
         }
         conn_close(subscriber->conn, CLOSE_SHUTDOWN, true);

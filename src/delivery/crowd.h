@@ -50,7 +50,8 @@ struct crowd_scope {
 };
 
 /* Makes the connection a subscriber of the scopes (checked, without repeats; none is possible where
- * they can be added later). `head` is sent before the first event. */
+ * they can be added later). `head` is sent before the first event; a WebSocket's at once, since its
+ * peer may speak from then on. */
 void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
                 const struct crowd_scope *scopes, size_t n, struct str head, uint64_t now);
 /* Adds scopes to an open stream (checked, without repeats); each is answered by a `ready`, at the
@@ -60,6 +61,7 @@ void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope 
 /* Nothing happens where it is not held. */
 void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope);
 size_t crowd_held(const struct conn *conn);
+bool crowd_holds(const struct conn *conn, struct str scope);
 /* A pointer of the owner's at the subscriber, NULL at first. */
 void *crowd_peer(const struct conn *conn);
 void crowd_set_peer(struct conn *conn, void *peer);
@@ -67,7 +69,7 @@ void crowd_set_peer(struct conn *conn, void *peer);
 bool crowd_closing(const struct conn *conn);
 /* The peer has sent something, so it lives. */
 void crowd_heard(struct conn *conn, uint64_t now);
-/* A heartbeat, as an answer. */
+/* A heartbeat, as an answer. Nothing before the first `ready`, which tells all that one could. */
 void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, uint64_t wall_ms,
                            struct buf *out);
 enum format crowd_format(const struct conn *conn);

@@ -4,6 +4,7 @@
 #include "delivery/close_code.h"
 #include "delivery/events.h"
 #include "delivery/scopes.h"
+#include "model/scope.h"
 #include "wire/ws.h"
 
 #include <jansson.h>
@@ -11,9 +12,14 @@
 
 enum { SESSION_REPLIES_MAX = 64 * 1024 }; /* of a client that asks and does not read */
 
+#define TOO_MANY "too many scopes in one subscription (limits: scopes)"
+
 struct session {
     struct ws_reader reader;
     struct buf replies;
+    struct list unfinished; /* in the api's list while the rest of a message is to come */
+    uint64_t begun_at;
+    struct conn *conn;
 };
 
 /* One message on its way. */
@@ -29,9 +35,41 @@ static struct str string_of(const json_t *value)
     return (struct str){.p = json_string_value(value), .n = json_string_length(value)};
 }
 
+/* False while something of it waits. */
+static bool flush(struct session *session)
+{
+    struct conn *conn = session->conn;
+    if (session->replies.len == 0)
+        return !conn_busy(conn);
+    if (conn_busy(conn))
+        return false;
+    struct blob *blob = blob_new(buf_slice(&session->replies));
+    const struct piece piece = {.blob = blob, .to = blob->len};
+    buf_clear(&session->replies);
+    conn_send(conn, &piece, 1, NULL);
+    blob_unref(blob);
+    return !conn_busy(conn);
+}
+
+/* Nothing more is heard. What was answered before goes out, then the close. */
+static void end(struct crowd *crowd, struct session *session, unsigned code)
+{
+    ws_reader_free(&session->reader);
+    list_remove(&session->unfinished);
+    if (session->replies.overflow) /* half a frame stands there */
+        buf_clear(&session->replies);
+    flush(session);
+    crowd_close(crowd, session->conn, code);
+}
+
 static void say_error(struct talk *talk, struct str scope, const char *sentence)
 {
-    events_error(&talk->session->replies, talk->format, scope, sentence);
+    struct session *session = talk->session;
+    /* What cannot be a scope is not repeated: it may be as long as the message. */
+    events_error(&session->replies, talk->format, scope.n <= SCOPE_MAX ? scope : (struct str){0},
+                 sentence);
+    if (session->replies.len > SESSION_REPLIES_MAX / 2)
+        flush(session);
 }
 
 static void subscribe(struct talk *talk, const json_t *names, const json_t *position)
@@ -49,13 +87,15 @@ static void subscribe(struct talk *talk, const json_t *names, const json_t *posi
             say_error(talk, name, err.text);
         forbidden = forbidden || status == 403;
     }
-    size_t held = crowd_held(talk->conn);
-    if (held + scopes.n > options->scopes_max) {
-        say_error(talk, (struct str){0}, "too many scopes in one subscription (limits: scopes)");
+    size_t held = crowd_held(talk->conn), more = scopes.n;
+    for (size_t i = 0; i < scopes.n && held + more > options->scopes_max; i++)
+        more -= crowd_holds(talk->conn, scopes.items[i].name);
+    if (held + more > options->scopes_max) {
+        say_error(talk, (struct str){0}, TOO_MANY);
     } else if (scopes.n > 0) {
         crowd_add(options->crowd, talk->conn, scopes.items, scopes.n);
     } else if (forbidden && held == 0) {
-        crowd_close(options->crowd, talk->conn, CLOSE_CODE_FORBIDDEN);
+        end(options->crowd, talk->session, CLOSE_CODE_FORBIDDEN);
     }
     scopes_free(&scopes);
 }
@@ -125,6 +165,9 @@ static void on_text(struct talk *talk, struct str text)
                   "unsubscribe, token and ping");
     else if (verb->scopes && !is_names(json_object_get(message, "scopes")))
         say_error(talk, (struct str){0}, "\"scopes\" is an array of scope names");
+    else if (verb->scopes &&
+             json_array_size(json_object_get(message, "scopes")) > talk->options->scopes_max)
+        say_error(talk, (struct str){0}, TOO_MANY);
     else
         verb->act(talk, message);
     json_decref(message);
@@ -141,10 +184,10 @@ static void on_event(struct talk *talk, enum ws_read read, const struct ws_event
         ws_pong(&talk->session->replies, event->text);
         break;
     case WS_CLOSE:
-        crowd_close(crowd, talk->conn, event->code == WS_NO_CODE ? WS_NORMAL : event->code);
+        end(crowd, talk->session, event->code == WS_NO_CODE ? WS_NORMAL : event->code);
         break;
     case WS_FAILED:
-        crowd_close(crowd, talk->conn, event->code);
+        end(crowd, talk->session, event->code);
         break;
     case WS_MORE:
     case WS_PONG:
@@ -152,37 +195,29 @@ static void on_event(struct talk *talk, enum ws_read read, const struct ws_event
     }
 }
 
-/* False while something of it waits. */
-static bool flush(struct conn *conn, struct session *session)
+static void release(struct session *session)
 {
-    if (session->replies.len == 0)
-        return true;
-    if (conn_busy(conn))
-        return false;
-    struct blob *blob = blob_new(buf_slice(&session->replies));
-    const struct piece piece = {.blob = blob, .to = blob->len};
-    buf_clear(&session->replies);
-    conn_send(conn, &piece, 1, NULL);
-    blob_unref(blob);
-    return !conn_busy(conn);
+    if (ws_reader_idle(&session->reader) && session->replies.len == 0)
+        session_free(session->conn);
 }
 
-static void release(struct conn *conn, struct session *session)
+static struct session *session_of(const struct session_options *options, struct conn *conn)
 {
-    if (!ws_reader_idle(&session->reader) || session->replies.len > 0)
-        return;
-    session_free(conn);
+    struct session *session = crowd_peer(conn);
+    if (session)
+        return session;
+    session = mem_new(sizeof *session);
+    session->reader = WS_READER_INIT((uint32_t)options->message_max);
+    session->replies = BUF_INIT(SESSION_REPLIES_MAX);
+    session->conn = conn;
+    list_init(&session->unfinished);
+    crowd_set_peer(conn, session);
+    return session;
 }
 
 void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes)
 {
-    struct session *session = crowd_peer(conn);
-    if (!session) {
-        session = mem_new(sizeof *session);
-        session->reader = WS_READER_INIT((uint32_t)options->message_max);
-        session->replies = BUF_INIT(SESSION_REPLIES_MAX);
-        crowd_set_peer(conn, session);
-    }
+    struct session *session = session_of(options, conn);
     struct talk talk = {
         .options = options, .conn = conn, .session = session, .format = crowd_format(conn)};
     while (bytes.n > 0 && !crowd_closing(conn)) {
@@ -192,21 +227,36 @@ void session_bytes(const struct session_options *options, struct conn *conn, str
         bytes = str_from(bytes, used);
         on_event(&talk, read, &event);
         if (session->replies.overflow)
-            crowd_close(options->crowd, conn, WS_POLICY);
+            end(options->crowd, session, WS_POLICY);
+        if (ws_reader_idle(&session->reader))
+            list_remove(&session->unfinished);
     }
-    if (crowd_closing(conn))
-        return;
-    flush(conn, session);
-    release(conn, session);
+    if (!ws_reader_idle(&session->reader) && list_empty(&session->unfinished)) {
+        session->begun_at = options->now;
+        list_push_back(options->unfinished, &session->unfinished);
+    }
+    flush(session);
+    release(session);
+}
+
+void session_expire(const struct session_options *options)
+{
+    LIST_EACH (node, options->unfinished) {
+        struct session *session = LIST_ITEM(node, struct session, unfinished);
+        if (options->now - session->begun_at < options->message_ms)
+            return;
+        end(options->crowd, session, CLOSE_CODE_SLOW);
+        release(session);
+    }
 }
 
 bool session_writable(struct conn *conn)
 {
     struct session *session = crowd_peer(conn);
-    if (!session || crowd_closing(conn))
+    if (!session)
         return true;
-    bool free = flush(conn, session);
-    release(conn, session);
+    bool free = flush(session);
+    release(session);
     return free;
 }
 
@@ -216,6 +266,7 @@ void session_free(struct conn *conn)
     if (!session)
         return;
     crowd_set_peer(conn, NULL);
+    list_remove(&session->unfinished);
     ws_reader_free(&session->reader);
     buf_free(&session->replies);
     free(session);

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/list.h"
 #include "base/str.h"
 #include "delivery/authorizer.h"
 #include "delivery/crowd.h"
@@ -26,10 +27,15 @@ struct session_options {
     uint64_t epoch;
     unsigned scopes_max;
     size_t message_max;
-    uint64_t wall_ms;
+    uint64_t message_ms;     /* from the first byte of a message to its last one */
+    struct list *unfinished; /* of the caller: sessions that wait for the rest of a message */
+    uint64_t now, wall_ms;
 };
 
+/* The crowd knows the connection and does not close it. */
 void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes);
+/* Ends those whose message takes too long. */
+void session_expire(const struct session_options *options);
 /* What waits is sent first. True: the connection is free for the crowd. */
 bool session_writable(struct conn *conn);
 /* Before the subscriber goes. */

@@ -93,6 +93,7 @@ static const struct server_ops ops = {.request = on_request,
 static void on_beat(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
+    api_expire(worker->api, uv_now(&worker->loop));
     bool more = crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms());
     uv_timer_start(timer, on_beat, more ? 1 : crowd_beat_every(worker->crowd), 0);
 }

@@ -70,14 +70,17 @@ export interface Subscription {
   limit?: number
 }
 
-export function streamPath(asked: Subscription): string {
-  const query = [
+export function streamQuery(asked: Subscription): string {
+  return [
     ...(asked.scopes ?? []).map((scope) => `scope=${encodeURIComponent(scope)}`),
     ...(asked.fresh ?? []).map((scope) => `fresh=${encodeURIComponent(scope)}`),
     ...(asked.since === undefined ? [] : [`since=${encodeURIComponent(asked.since)}`]),
     ...(asked.changes ? ['changes=1'] : []),
-  ]
-  return `/v1/stream?${query.join('&')}`
+  ].join('&')
+}
+
+export function streamPath(asked: Subscription): string {
+  return `/v1/stream?${streamQuery(asked)}`
 }
 
 export function sequenceOf(position: string): number {
@@ -90,27 +93,87 @@ export function epochOf(position: string): string {
   return position.slice(0, position.indexOf('-'))
 }
 
-export class Stream extends Watched {
-  readonly socket: Socket
+/** What comes in on a stream, whatever carries it. */
+export class EventStream extends Watched {
   readonly events: StreamEvent[] = []
-  readonly retries: number[] = []
   status = 0
   headers = new Map<string, string>()
   /** The body of an answer that is not a stream. */
   refusal = ''
-  /** What Last-Event-ID would be. */
+  /** What was granted last. */
   position: string | null = null
   ended = false
-  /** The server ended the stream between two events. */
-  cleanEnd = false
   error: Error | null = null
   bytes = 0
   onEvent: ((event: StreamEvent) => void) | null = null
+  #taken = 0
+
+  protected override described(): string {
+    const shown = JSON.stringify(this.events.slice(-5)).slice(0, 1500)
+    return `status ${this.status}, position ${this.position}, ended ${this.ended}, ${this.events.length} events: ${shown}`
+  }
+
+  protected came(event: StreamEvent): void {
+    if (event.id !== null) this.position = event.id
+    this.events.push(event)
+    this.onEvent?.(event)
+  }
+
+  #alive(): void {
+    if (this.error) throw this.error
+    if (this.ended) throw new Error(`the stream ended. ${this.described()}`)
+  }
+
+  /** The next event of that name (or of any) that nobody took yet; earlier ones of other names are passed over. */
+  async next(): Promise<StreamEvent>
+  async next<N extends EventName>(name: N): Promise<Named<N>>
+  async next(name?: EventName): Promise<StreamEvent> {
+    return this.until(`the next ${name ?? 'event'}`, () => {
+      while (this.#taken < this.events.length) {
+        const event = this.events[this.#taken++] as StreamEvent
+        if (name === undefined || event.event === name) return event
+      }
+      this.#alive()
+      return null
+    })
+  }
+
+  /** Everything since the last `next`, taken. */
+  take(): StreamEvent[] {
+    const from = this.#taken
+    this.#taken = this.events.length
+    return this.events.slice(from)
+  }
+
+  /** All events up to where `position` is reached. */
+  async reaches(position: string): Promise<StreamEvent[]> {
+    await this.until(`at ${position}`, () => {
+      if (this.position !== null && epochOf(this.position) === epochOf(position) && sequenceOf(this.position) >= sequenceOf(position))
+        return true
+      this.#alive()
+      return false
+    })
+    return this.take()
+  }
+
+  async opened(): Promise<Named<'ready'>> {
+    return this.next('ready')
+  }
+
+  async end(): Promise<void> {
+    await this.until('ended', () => this.ended)
+  }
+}
+
+export class Stream extends EventStream {
+  readonly socket: Socket
+  readonly retries: number[] = []
+  /** The server ended the stream between two events. */
+  cleanEnd = false
   #rest: Buffer = Buffer.alloc(0)
   #event: string | null = null
   #data: string[] = []
   #id: string | null = null
-  #taken = 0
   readonly #limit: number
 
   constructor(to: Address, asked: Subscription) {
@@ -137,11 +200,6 @@ export class Stream extends Watched {
       this.ended = true
       this.changed()
     })
-  }
-
-  protected override described(): string {
-    const shown = JSON.stringify(this.events.slice(-5)).slice(0, 1500)
-    return `status ${this.status}, position ${this.position}, ended ${this.ended}, ${this.events.length} events: ${shown}`
   }
 
   #read(bytes: Buffer): void {
@@ -208,12 +266,9 @@ export class Stream extends Watched {
     const id = this.#id
     this.#event = this.#id = null
     this.#data = []
-    if (id !== null) this.position = id
     if (name === null && data === '') return
     if (name === null || !NAMES.has(name)) throw new Error(`no event of ours: ${name} ${data}`)
-    const event = { event: name, data: JSON.parse(data), id } as StreamEvent
-    this.events.push(event)
-    this.onEvent?.(event)
+    this.came({ event: name, data: JSON.parse(data), id } as StreamEvent)
   }
 
   /** Stops reading: the kernel's buffers fill up. */
@@ -233,54 +288,9 @@ export class Stream extends Watched {
     this.changed()
   }
 
-  #alive(): void {
-    if (this.error) throw this.error
-    if (this.ended) throw new Error(`the stream ended. ${this.described()}`)
-  }
-
-  /** The next event of that name (or of any) that nobody took yet; earlier ones of other names are passed over. */
-  async next(): Promise<StreamEvent>
-  async next<N extends EventName>(name: N): Promise<Named<N>>
-  async next(name?: EventName): Promise<StreamEvent> {
-    return this.until(`the next ${name ?? 'event'}`, () => {
-      while (this.#taken < this.events.length) {
-        const event = this.events[this.#taken++] as StreamEvent
-        if (name === undefined || event.event === name) return event
-      }
-      this.#alive()
-      return null
-    })
-  }
-
-  /** Everything since the last `next`, taken. */
-  take(): StreamEvent[] {
-    const from = this.#taken
-    this.#taken = this.events.length
-    return this.events.slice(from)
-  }
-
-  /** All events up to where `position` is reached. */
-  async reaches(position: string): Promise<StreamEvent[]> {
-    await this.until(`at ${position}`, () => {
-      if (this.position !== null && epochOf(this.position) === epochOf(position) && sequenceOf(this.position) >= sequenceOf(position))
-        return true
-      this.#alive()
-      return false
-    })
-    return this.take()
-  }
-
-  async opened(): Promise<Named<'ready'>> {
-    return this.next('ready')
-  }
-
   async refused(): Promise<{ status: number; error: string }> {
     await this.until('refused', () => this.status !== 0 && this.status !== 200 && this.refusal !== '')
     return { status: this.status, error: (JSON.parse(this.refusal) as { error: string }).error }
-  }
-
-  async end(): Promise<void> {
-    await this.until('ended', () => this.ended)
   }
 }
 

@@ -13,6 +13,7 @@ import { cleanup } from './cleanup.ts'
 import { type Address, type Answer, ask, type Asked } from './http.ts'
 import { named, type ReadyData, type ResetData, sequenceOf, staleKeys, Stream, type StreamEvent, type Subscription } from './sse.ts'
 import { PATIENCE, poll, Watched } from './wait.ts'
+import { type WebSocketAsked, WebSocketStream } from './ws.ts'
 
 const repository = join(import.meta.dirname, '..', '..', '..')
 const build = process.env['UNSTALE_BUILD'] ?? join(repository, 'build')
@@ -263,6 +264,15 @@ export class Unstale extends Watched {
     assert.ok(match)
     return Number(match[1]) * 1024
   }
+}
+
+/** Opened, and gone after the test. */
+export async function open(t: TestContext, server: Unstale, asked: WebSocketAsked = {}): Promise<WebSocketStream> {
+  const stream = new WebSocketStream(server.at, asked)
+  cleanup(t, () => stream.cut())
+  await stream.until('answered', () => stream.status !== 0 || stream.ended)
+  assert.equal(stream.status, 101, stream.refusal)
+  return stream
 }
 
 export interface Serving {
