@@ -79,6 +79,7 @@ struct app {
     uint64_t *heard_at;       /* when they came, ms of the loop */
     bool *worker_stopped;
     unsigned n_workers, workers_left;
+    unsigned connections_max; /* of all of them */
     struct sources *sources;
     bool started; /* false at the stop: the start failed halfway */
     enum phase phase;
@@ -181,6 +182,7 @@ static struct report report_of(const struct app *app)
                            .engine = app->engine,
                            .workers = app->stats,
                            .n_workers = app->n_workers,
+                           .connections_max = app->connections_max,
                            .stopping = app->phase != SERVING,
                            .reloads_applied = app->reloads_applied,
                            .reloads_refused = app->reloads_refused};
@@ -440,6 +442,7 @@ static void tell_limits(struct app *app)
     app->auth = auth_of(app->config);
     app->limited_left = app->n_workers;
     const struct worker_limits limits = worker_limits_of(app, app->config, app->auth);
+    app->connections_max = limits.server.connections * app->n_workers;
     for (unsigned i = 0; i < app->n_workers; i++) {
         struct mail_limits *mail = mem_new(sizeof *mail);
         mail->mail.kind = MAIL_LIMITS;
@@ -574,6 +577,7 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
         .log = app->log,
         .to_hub = app->box,
     };
+    app->connections_max = options.limits.server.connections * app->n_workers;
     for (unsigned i = 0; i < app->n_workers; i++) {
         options.index = i;
         options.join = i > 0;

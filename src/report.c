@@ -3,6 +3,8 @@
 #include "admin/metrics.h"
 #include "base/jsontext.h"
 
+#include <stdio.h>
+
 bool report_ready(const struct report *report, struct buf *json)
 {
     struct engine_stats stats;
@@ -121,6 +123,16 @@ static void write_hub_metrics(const struct report *report, struct buf *out)
     metrics_rows(out, rows, sizeof rows / sizeof rows[0]);
 }
 
+/* A label that is a number; 0 is "other". */
+static void write_numbered(struct buf *out, const char *name, const char *label, unsigned number,
+                           uint64_t value)
+{
+    char text[16] = "other";
+    if (number > 0)
+        snprintf(text, sizeof text, "%u", number);
+    metrics_labelled(out, name, label, str_of(text), value);
+}
+
 static void write_delivery_metrics(const struct report *report, struct buf *out)
 {
     struct mail_stats all = {0};
@@ -133,8 +145,13 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
         all.server.bytes_in += one->server.bytes_in;
         all.server.bytes_out += one->server.bytes_out;
         all.server.sends += one->server.sends;
+        all.server.pauses += one->server.pauses;
         for (size_t r = 0; r < CLOSE_REASON_COUNT; r++)
             all.server.closed[r] += one->server.closed[r];
+        for (size_t s = 0; s < SERVER_STATUSES; s++)
+            all.server.responses[s] += one->server.responses[s];
+        for (size_t c = 0; c < CLOSE_CODE_COUNT; c++)
+            all.close_codes[c] += one->close_codes[c];
         all.subscribers += one->subscribers;
         all.behind += one->behind;
         all.scopes += one->scopes;
@@ -145,12 +162,14 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
     }
     const struct metrics_row rows[] = {
         {"unstale_connections", METRICS_GAUGE, all.server.open, "Open connections."},
-        {"unstale_connections_max", METRICS_GAUGE, report->config->limits.connections,
+        {"unstale_connections_max", METRICS_GAUGE, report->connections_max,
          "Bound of unstale_connections."},
         {"unstale_connections_accepted_total", METRICS_COUNTER, all.server.accepted,
          "Connections accepted."},
         {"unstale_connections_refused_total", METRICS_COUNTER, all.server.refused,
          "Connections over the limit: 503."},
+        {"unstale_accept_pauses_total", METRICS_COUNTER, all.server.pauses,
+         "Times that accepting paused for want of descriptors or memory; raise LimitNOFILE."},
         {"unstale_requests_total", METRICS_COUNTER, all.server.requests, "HTTP requests."},
         {"unstale_bytes_in_total", METRICS_COUNTER, all.server.bytes_in, "Bytes received."},
         {"unstale_bytes_out_total", METRICS_COUNTER, all.server.bytes_out, "Bytes sent."},
@@ -173,6 +192,16 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
     for (size_t r = 0; r < CLOSE_REASON_COUNT; r++)
         metrics_labelled(out, "unstale_connections_closed_total", "reason",
                          str_of(close_reason_label((enum close_reason)r)), all.server.closed[r]);
+    metrics_family(out, "unstale_responses_total", METRICS_COUNTER,
+                   "HTTP responses by status; streams that opened are not among them.");
+    for (size_t s = 0; s < SERVER_STATUSES; s++)
+        write_numbered(out, "unstale_responses_total", "status", server_status(s),
+                       all.server.responses[s]);
+    metrics_family(out, "unstale_websocket_closes_total", METRICS_COUNTER,
+                   "Close frames sent, by code (docs/protocol.md).");
+    for (size_t c = 0; c < CLOSE_CODE_COUNT; c++)
+        write_numbered(out, "unstale_websocket_closes_total", "code", close_code_at(c),
+                       all.close_codes[c]);
 }
 
 static void write_reload_metrics(const struct report *report, struct buf *out)

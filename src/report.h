@@ -19,6 +19,7 @@ struct report {
     const struct engine *engine;
     const struct mail_stats *workers; /* the last that each delivery thread sent */
     unsigned n_workers;
+    unsigned connections_max; /* what the descriptors allow of limits: connections */
     bool stopping;
     uint64_t reloads_applied, reloads_refused;
 };

@@ -4,6 +4,8 @@
 
 #include "wire/ws.h"
 
+#include <stddef.h>
+
 /* X(code, sentence) */
 #define CLOSE_CODES(X)                                                    \
     X(WS_NORMAL, "goodbye")                                               \
@@ -27,5 +29,14 @@ enum close_code {
     CLOSE_CODE_SLOW = 4408,
 };
 
+enum {
+#define X(number, sentence) +1
+    CLOSE_CODE_COUNT = 0 CLOSE_CODES(X)
+#undef X
+};
+
+/* The codes in their order; SIZE_MAX for another one. */
+size_t close_code_index(unsigned code);
+unsigned close_code_at(size_t index);
 /* "" for another code. */
 const char *close_code_sentence(unsigned code);

@@ -45,6 +45,7 @@ struct crowd {
     unsigned promised; /* how many they are; 0: nothing waits */
 
     unsigned subscribers, behind, ended;
+    uint64_t close_codes[CLOSE_CODE_COUNT];
     uint64_t deliveries, cuts, rounds, heartbeats;
 };
 
@@ -752,6 +753,9 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
         subscriber->closing = (uint16_t)code;
     if (conn_busy(conn))
         return; /* crowd_writable comes back here */
+    size_t index = close_code_index(subscriber->closing);
+    if (index < CLOSE_CODE_COUNT)
+        crowd->close_codes[index]++;
     struct buf text = BUF_INIT(256);
     ws_close(&text, subscriber->closing, str_of(close_code_sentence(subscriber->closing)));
     send_text(subscriber, buf_slice(&text));
@@ -801,4 +805,5 @@ void crowd_stats(const struct crowd *crowd, struct mail_stats *stats)
     stats->cuts = crowd->cuts;
     stats->rounds = crowd->rounds;
     stats->heartbeats = crowd->heartbeats;
+    memcpy(stats->close_codes, crowd->close_codes, sizeof stats->close_codes);
 }

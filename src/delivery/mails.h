@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/blob.h"
 #include "base/err.h"
+#include "delivery/close_code.h"
 #include "delivery/tick.h"
 #include "net/mailbox.h"
 #include "net/server.h"
@@ -108,4 +109,5 @@ struct mail_stats {
     struct server_stats server;
     unsigned subscribers, behind, scopes;
     uint64_t deliveries, cuts, rounds, heartbeats;
+    uint64_t close_codes[CLOSE_CODE_COUNT]; /* sent */
 };

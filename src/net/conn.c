@@ -250,6 +250,22 @@ static void keep_rest(struct conn *conn, struct str bytes)
 
 /* ---- output ---- */
 
+static const unsigned statuses[SERVER_STATUSES] = {200, 202, 204, 400, 401, 403, 404, 405, 408, 413,
+                                                   415, 417, 426, 429, 431, 501, 503, 505, 0};
+
+unsigned server_status(size_t index)
+{
+    return statuses[index];
+}
+
+static void count_status(struct server_stats *stats, unsigned status)
+{
+    size_t i = 0;
+    while (statuses[i] != status && statuses[i] != 0)
+        i++;
+    stats->responses[i]++;
+}
+
 /* Bytes that the kernel took; -1: the connection is closing. */
 static ssize_t send_some(struct conn *conn, const char *p, size_t n)
 {
@@ -291,6 +307,7 @@ static void emit_response(struct conn *conn, unsigned status, struct str headers
                           bool keep_alive)
 {
     struct buf *reply = &conn->host->reply;
+    count_status(&conn->host->stats, status);
     buf_clear(reply);
     if (keep_alive && conn->old) {
         struct buf all = BUF_INIT(REPLY_MAX);

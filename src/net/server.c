@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,7 +24,8 @@ enum {
     EVENTS = 256,
     ACCEPTS = 256,         /* in a row, before others have a turn */
     ACCEPT_AGAIN_MS = 250, /* after the system had no descriptor or memory */
-    LOG_AGAIN_MS = 10000,
+    ROOM = 1024 * 1024,    /* so much memory must be left for those that are open */
+    ROOM_AGAIN_MS = 10,    /* how often that is asked */
 };
 
 struct server {
@@ -33,7 +35,7 @@ struct server {
     bool stopping;
     bool closing;     /* the handles are being closed, or are closed */
     unsigned handles; /* not yet closed */
-    uint64_t logged_ms;
+    uint64_t room_ms; /* when there was room */
     void (*done)(void *ctx);
     void *done_ctx;
     uv_poll_t poll;
@@ -57,14 +59,26 @@ static void on_accept_again(uv_timer_t *timer)
 /* Connections wait in the backlog meanwhile; those that are open live on. */
 static void rest_accepting(struct server *server, int error)
 {
-    uint64_t now = uv_now(server->poll.loop);
-    if (server->logged_ms == 0 || now - server->logged_ms >= LOG_AGAIN_MS) {
-        server->logged_ms = now;
-        log_warn(server->host.log, "server", "accepting pauses, %u connections are open: %s",
-                 server->host.stats.open, strerror(error));
-    }
+    server->host.stats.pauses++;
+    log_warn(server->host.log, "server", "accepting pauses, %u connections are open: %s",
+             server->host.stats.open, strerror(error));
     epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->listener, NULL);
     uv_timer_start(&server->accept_again, on_accept_again, ACCEPT_AGAIN_MS, 0);
+}
+
+/* What is small and bounded is allocated without a way out (base/mem.h), so nobody is let in when
+ * the end of memory is near. */
+static bool has_room(struct server *server)
+{
+    uint64_t now = uv_now(server->poll.loop);
+    if (server->room_ms && now - server->room_ms < ROOM_AGAIN_MS)
+        return true;
+    void *room = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return false;
+    munmap(room, ROOM);
+    server->room_ms = now;
+    return true;
 }
 
 static bool full(const struct server *server)
@@ -74,6 +88,10 @@ static bool full(const struct server *server)
 
 static void accept_some(struct server *server)
 {
+    if (server->listener >= 0 && !has_room(server)) {
+        rest_accepting(server, ENOMEM);
+        return;
+    }
     for (unsigned i = 0; i < ACCEPTS && server->listener >= 0; i++) {
         int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {

@@ -88,9 +88,15 @@ void server_set_limits(struct server *server, const struct server_limits *limits
 /* Runs the write pass (`turn`) soon, although no input came. */
 void server_wake(struct server *server);
 
+/* Statuses of responses that are counted one by one; 0 is any other. */
+enum { SERVER_STATUSES = 19 };
+unsigned server_status(size_t index);
+
 struct server_stats {
     uint64_t accepted, refused, requests, bytes_in, bytes_out, sends;
+    uint64_t pauses; /* of accepting, for want of descriptors or memory */
     uint64_t closed[CLOSE_REASON_COUNT];
+    uint64_t responses[SERVER_STATUSES];
     unsigned open;
 };
 const struct server_stats *server_stats(const struct server *server);

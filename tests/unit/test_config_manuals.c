@@ -87,14 +87,63 @@ static void every_setting_is_an_item_of_the_man_page(void **state)
     buf_free(&item);
 }
 
-/* The arguments are the page and the man page; see meson.build. */
+/* Its row in the table of limits: "| `name` | `default` | what the peer gets | metric |". */
+static void every_limit_says_what_its_peer_gets_and_where_it_shows(void **state)
+{
+    struct buf page = read_manual(*state), row = BUF_INIT(TEXT_MAX);
+    const struct setting *setting;
+    size_t rows = 0, written = 0;
+    for (size_t i = 0; (setting = settings_at(i)) != NULL; i++) {
+        if (strcmp(setting->section, "limits") != 0)
+            continue;
+        buf_clear(&row);
+        buf_printf(&row, "\n| `%s` | `%s` | ", setting->name, setting->standard);
+        assert_has(&page, &row);
+        rows++;
+    }
+    /* And no row for a limit that does not exist. */
+    const char *end = memmem(page.data, page.len, "## Fixed ones", 13);
+    assert_non_null(end);
+    for (const char *c = page.data; c < end - 4; c++)
+        written += memcmp(c, "\n| `", 4) == 0;
+    assert_int_equal(rows, written);
+    buf_free(&page);
+    buf_free(&row);
+}
+
+/* Every metric that the page names is one that the server has. */
+static void every_metric_on_the_page_of_limits_exists(void **state)
+{
+    const char *const *pages = *state;
+    struct buf page = read_manual(pages[0]), code = read_manual(pages[1]), name = BUF_INIT(256);
+    size_t named = 0;
+    for (size_t i = 0; i + 9 < page.len; i++) {
+        if (memcmp(page.data + i, "`unstale_", 9) != 0)
+            continue;
+        buf_clear(&name);
+        buf_byte(&name, '"');
+        for (i++; page.data[i] != '`' && page.data[i] != '{'; i++)
+            buf_byte(&name, page.data[i]);
+        buf_byte(&name, '"');
+        assert_has(&code, &name);
+        named++;
+    }
+    assert_true(named > 20);
+    buf_free(&page);
+    buf_free(&code);
+    buf_free(&name);
+}
+
+/* The arguments are the page, the man page, the page of limits and report.c; see meson.build. */
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 5)
         return 2;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(every_setting_is_a_row_of_the_page, argv[1]),
         cmocka_unit_test_prestate(every_setting_is_an_item_of_the_man_page, argv[2]),
+        cmocka_unit_test_prestate(every_limit_says_what_its_peer_gets_and_where_it_shows, argv[3]),
+        cmocka_unit_test_prestate(every_metric_on_the_page_of_limits_exists, &argv[3]),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
