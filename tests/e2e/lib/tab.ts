@@ -78,7 +78,7 @@ export class Tab {
       .locator('body')
       .innerText({ timeout: 1000 })
       .catch((error) => String(error))
-    return `${this.page.url()} shows: ${text.replaceAll(/\s*\n\s*/g, ' · ')}; console: ${JSON.stringify(this.#problems.slice(-5))}`
+    return `${this.page.url()}, console: ${JSON.stringify(this.#problems.slice(-5))}, shows: ${text.replaceAll(/\s*\n\s*/g, ' · ')}`
   }
 
   /** Loaded, connected, and everything fetched. */
