@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "candidate.h"
 #include "config/watch_of.h"
-#include "delivery/catchup.h"
+#include "debug.h"
 #include "delivery/exchange.h"
 #include "delivery/worker.h"
 #include "engine.h"
@@ -74,6 +74,7 @@ struct app {
     struct exchange *exchange;
     struct engine *engine;
     struct admin *admin;
+    struct debug *debug;
     struct worker **workers;
     struct mail_stats *stats; /* the last ones of each worker */
     uint64_t *heard_at;       /* when they came, ms of the loop */
@@ -96,31 +97,11 @@ struct app {
 
 /* ---- mails ---- */
 
-static void drop_mail(struct mail *mail)
-{
-    switch (mail->kind) {
-    case MAIL_TICK:
-        tick_unref(((struct mail_tick *)mail)->tick);
-        free(mail);
-        break;
-    case MAIL_ASK:
-    case MAIL_ANSWER:
-        catchup_free((struct catchup *)mail);
-        break;
-    case MAIL_PUBLISH:
-    case MAIL_PUBLISHED:
-        mail_publish_free((struct mail_publish *)mail);
-        break;
-    default:
-        free(mail);
-    }
-}
-
 static void to_worker(void *ctx, unsigned worker, struct mail *mail)
 {
     struct app *app = ctx;
     if (app->worker_stopped[worker])
-        drop_mail(mail);
+        mail_free(mail);
     else
         worker_post(app->workers[worker], mail);
 }
@@ -158,6 +139,9 @@ static void on_mail(void *ctx, struct mail *mail)
         app->worker_stopped[((struct mail_from *)mail)->worker] = true;
         free(mail);
         worker_is_gone(app);
+        break;
+    case MAIL_LOOKED:
+        debug_mail(app->debug, (struct mail_look *)mail);
         break;
     case MAIL_DRAINED:
         free(mail);
@@ -198,6 +182,24 @@ static void write_metrics(void *ctx, struct buf *text)
 {
     struct report report = report_of(ctx);
     report_metrics(&report, text);
+}
+
+static void answer_debug(void *ctx, uint64_t conn, unsigned status, struct str json)
+{
+    struct app *app = ctx;
+    admin_answer(app->admin, conn, status, json);
+}
+
+static void ask_debug(void *ctx, uint64_t conn, enum admin_debug what, struct str scope,
+                      unsigned limit)
+{
+    struct app *app = ctx;
+    if (app->phase == STOPPING)
+        answer_debug(app, conn, 503, STR("{\"error\":\"the server is stopping\"}\n"));
+    else if (what == ADMIN_SCOPES)
+        debug_scopes(app->debug, conn, scope, limit);
+    else
+        debug_connections(app->debug, conn, scope, limit);
 }
 
 /* ---- stopping ---- */
@@ -612,7 +614,16 @@ static bool start_admin(struct app *app, struct err *err)
                                           .log = app->log,
                                           .ctx = app,
                                           .ready = is_ready,
-                                          .metrics = write_metrics};
+                                          .metrics = write_metrics,
+                                          .rows = DEBUG_ROWS,
+                                          .rows_max = DEBUG_MAX,
+                                          .debug = ask_debug};
+    const struct debug_options debug = {.hub = app->hub,
+                                        .workers = app->n_workers,
+                                        .ctx = app,
+                                        .send = to_worker,
+                                        .answer = answer_debug};
+    app->debug = debug_new(&debug);
     app->admin = admin_new(&options, err);
     return app->admin || err_prefix(err, "admin listener");
 }
@@ -669,7 +680,7 @@ static void log_start(const struct app *app)
     log_info(app->log, "app", "unstale %s listening on http://%s", UNSTALE_VERSION,
              worker_address(app->workers[0]));
     if (app->admin)
-        log_info(app->log, "app", "admin on http://%s (/metrics /livez /readyz)",
+        log_info(app->log, "app", "admin on http://%s (/metrics /livez /readyz /debug)",
                  admin_address(app->admin));
     notify_say(&app->notify, "READY=1\nSTATUS=listening on http://%s",
                worker_address(app->workers[0]));
@@ -735,7 +746,8 @@ static void free_all(struct app *app)
     engine_free(app->engine);
     exchange_free(app->exchange);
     admin_free(app->admin);
-    mailbox_free(app->box);
+    debug_free(app->debug);
+    mailbox_free(app->box, mail_free);
     open_free(app->auth);
     open_free(app->old_auth);
     hub_free(app->hub);

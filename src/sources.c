@@ -109,7 +109,10 @@ void sources_stop(struct sources *sources, void (*done)(void *ctx), void *ctx)
     sources->left = sources->n + 1;
     for (size_t i = 0; i < sources->n; i++) {
         struct source *source = sources->items[i].source;
-        source->ops->stop(source, on_stopped, &sources->items[i]);
+        if (source)
+            source->ops->stop(source, on_stopped, &sources->items[i]);
+        else
+            is_gone(sources); /* the start failed where it was to be made */
     }
     is_gone(sources);
 }

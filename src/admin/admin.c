@@ -2,10 +2,17 @@
 
 #include "base/mem.h"
 #include "net/server.h"
+#include "wire/query.h"
 
 #include <stdlib.h>
 
-enum { ADMIN_BODY_MAX = 1024 * 1024, ADMIN_CONNECTIONS = 64, ADMIN_TIMEOUT_MS = 10000 };
+enum {
+    ADMIN_BODY_MAX = 1024 * 1024,
+    ADMIN_PEERS = 64,
+    ADMIN_TIMEOUT_MS = 10000,
+    ADMIN_QUERY_MAX = 32 * 1024,
+    ADMIN_PARAMS_MAX = 16
+};
 
 struct admin {
     struct admin_options options;
@@ -15,7 +22,8 @@ struct admin {
 struct route {
     const char *path;
     const char *type;
-    unsigned (*answer)(struct admin *admin, struct buf *body);
+    unsigned (*answer)(struct admin *admin, struct buf *body); /* NULL: asked of `debug` */
+    enum admin_debug debug;
 };
 
 static unsigned livez(struct admin *admin, struct buf *body)
@@ -36,10 +44,61 @@ static unsigned metrics(struct admin *admin, struct buf *body)
 }
 
 static const struct route routes[] = {
-    {"/livez", "text/plain; charset=utf-8", livez},
-    {"/readyz", "application/json", readyz},
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics},
+    {"/livez", "text/plain; charset=utf-8", livez, 0},
+    {"/readyz", "application/json", readyz, 0},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics, 0},
+    {"/debug/scopes", NULL, NULL, ADMIN_SCOPES},
+    {"/debug/connections", NULL, NULL, ADMIN_CONNECTIONS},
 };
+
+static void respond_json(struct conn *conn, unsigned status, struct str json)
+{
+    conn_respond(conn, status, STR("Content-Type: application/json\r\nCache-Control: no-store\r\n"),
+                 json);
+}
+
+/* `limit` and `scope` of the query; false: it was refused. */
+static bool read_query(const struct admin *admin, const struct query *query, struct str *scope,
+                       unsigned *limit)
+{
+    struct str text = query_find(query, "limit");
+    *scope = query_find(query, "scope");
+    *limit = admin->options.rows;
+    if (text.n == 0)
+        return true;
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9' || number > UINT32_MAX)
+            return false;
+        number = number * 10 + (uint64_t)(text.p[i] - '0');
+    }
+    *limit = number < admin->options.rows_max ? (unsigned)number : admin->options.rows_max;
+    return number > 0;
+}
+
+static void debug(struct admin *admin, struct conn *conn, const struct http_request *request,
+                  enum admin_debug what)
+{
+    struct arena arena;
+    struct query query;
+    struct err err = ERR_INIT;
+    struct str scope;
+    unsigned limit;
+    arena_init(&arena, ADMIN_QUERY_MAX);
+    if (query_parse(request->query, ADMIN_PARAMS_MAX, &arena, &query, &err) &&
+        read_query(admin, &query, &scope, &limit))
+        admin->options.debug(admin->options.ctx, conn_id(conn), what, scope, limit);
+    else
+        respond_json(conn, 400, STR("{\"error\":\"?limit= takes a number, ?scope= a name\"}\n"));
+    arena_free(&arena);
+}
+
+void admin_answer(struct admin *admin, uint64_t id, unsigned status, struct str json)
+{
+    struct conn *conn = conn_find(admin->server, id);
+    if (conn)
+        respond_json(conn, status, json);
+}
 
 static void on_request(void *ctx, struct conn *conn, const struct http_request *request)
 {
@@ -55,13 +114,18 @@ static void on_request(void *ctx, struct conn *conn, const struct http_request *
         status = 405;
         buf_text(&headers, "Allow: GET, HEAD\r\n");
         buf_text(&body, "only GET and HEAD\n");
+    } else if (route && !route->answer) {
+        debug(admin, conn, request, route->debug);
+        goto out; /* answered later */
     } else if (route) {
         buf_printf(&headers, "Content-Type: %s\r\nCache-Control: no-store\r\n", route->type);
         status = route->answer(admin, &body);
     } else {
-        buf_text(&body, "there is /livez, /readyz and /metrics\n");
+        buf_text(&body,
+                 "there is /livez, /readyz, /metrics, /debug/scopes and /debug/connections\n");
     }
     conn_respond(conn, status, buf_slice(&headers), buf_slice(&body));
+out:
     buf_free(&headers);
     buf_free(&body);
 }
@@ -89,7 +153,7 @@ struct admin *admin_new(const struct admin_options *options, struct err *err)
         .index = UINT32_MAX, /* none of the public ones */
         .listen = options->listen,
         .limits = {.http = {.head = 8192, .body = 0, .headers = HTTP_HEADERS_MAX},
-                   .connections = ADMIN_CONNECTIONS,
+                   .connections = ADMIN_PEERS,
                    .head_ms = ADMIN_TIMEOUT_MS,
                    .body_ms = ADMIN_TIMEOUT_MS,
                    .keepalive_ms = 6 * ADMIN_TIMEOUT_MS,

@@ -57,7 +57,7 @@ static const struct setting SETTINGS[] = {
     TEXT("", "listen", config, listen, "an address and a port", "127.0.0.1:8080",
          "Where pages connect and changes are published. With auth: none it has to be a loopback address."),
     TEXT("", "admin", config, admin, "an address and a port", NULL,
-         "Where /metrics, /livez and /readyz are served; without it they are not."),
+         "Where /metrics, /livez, /readyz and /debug are served; without it they are not."),
     PART("", "sources", "a list of sources",
          "Where changes come from; at least one."),
     PART("", "auth", "none",

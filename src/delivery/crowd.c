@@ -105,17 +105,8 @@ void crowd_free(struct crowd *crowd)
         return;
     CHECK(crowd->subscribers == 0);
     end_tick(crowd);
-    LIST_EACH (node, &crowd->inbox) {
-        struct mail *mail = LIST_ITEM(node, struct mail, node);
-        if (mail->kind == MAIL_TICK) {
-            tick_unref(((struct mail_tick *)mail)->tick);
-            free(mail);
-        } else if (mail->kind == MAIL_ANSWER) {
-            catchup_free((struct catchup *)mail);
-        } else {
-            free(mail);
-        }
-    }
+    LIST_EACH (node, &crowd->inbox)
+        mail_free(LIST_ITEM(node, struct mail, node));
     roster_free(crowd->roster);
     free(crowd->due);
     free(crowd);
@@ -794,6 +785,49 @@ void crowd_end(struct crowd *crowd, size_t n, bool all, uint64_t random)
 size_t crowd_open_streams(const struct crowd *crowd)
 {
     return crowd->subscribers - crowd->ended;
+}
+
+/* ---- looking ---- */
+
+static const char *const state_names[SUBSCRIBER_STATES] = {[SUBSCRIBER_OPENING] = "opening",
+                                                           [SUBSCRIBER_ASKING] = "asking",
+                                                           [SUBSCRIBER_SENDING] = "sending",
+                                                           [SUBSCRIBER_LIVE] = "live",
+                                                           [SUBSCRIBER_CUT] = "cut"};
+
+static void look_at(const struct crowd *crowd, const struct subscriber *subscriber,
+                    struct mail_look *look, uint64_t now)
+{
+    enum format format = (enum format)subscriber->format;
+    bool live = subscriber->state == SUBSCRIBER_LIVE;
+    char name[32], peer[64];
+    look->total++;
+    if (look->shown == look->limit)
+        return;
+    conn_name(subscriber->conn, name);
+    conn_peer(subscriber->conn, peer);
+    buf_printf(&look->rows,
+               "%s{\"id\":\"%s\",\"peer\":\"%s\",\"transport\":\"%s\",\"changes\":%s,"
+               "\"state\":\"%s\",\"scopes\":%u,\"age\":%u,\"position\":\"",
+               look->shown++ ? "," : "", name, peer,
+               format_is_websocket(format) ? "websocket" : "sse",
+               format_reads_entities(format) ? "true" : "false", state_names[subscriber->state],
+               subscriber->n_places, seconds(now) - subscriber->opened_s);
+    position_write(&look->rows, at(crowd, live ? crowd->ticked : subscriber->position));
+    buf_text(&look->rows, "\"}");
+}
+
+void crowd_look(const struct crowd *crowd, struct mail_look *look, uint64_t now)
+{
+    if (look->n == 0) {
+        LIST_EACH (node, &crowd->beats)
+            look_at(crowd, LIST_ITEM(node, struct subscriber, beat), look, now);
+        return;
+    }
+    const struct roster_scope *scope =
+        roster_find(crowd->roster, (struct str){.p = look->scope, .n = look->n});
+    for (uint32_t i = 0; scope && i < scope->n_seats; i++)
+        look_at(crowd, scope->seats[i].subscriber, look, now);
 }
 
 void crowd_stats(const struct crowd *crowd, struct mail_stats *stats)

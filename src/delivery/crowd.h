@@ -101,4 +101,6 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code);
 
 /* Position of the last tick that everybody live has. */
 uint64_t crowd_ticked(const struct crowd *crowd);
+/* Fills the look: streams that were not ended. */
+void crowd_look(const struct crowd *crowd, struct mail_look *look, uint64_t now);
 void crowd_stats(const struct crowd *crowd, struct mail_stats *stats);

@@ -28,6 +28,7 @@ enum mail_kind {
     MAIL_STATS,   /* struct mail_stats */
     MAIL_DRAINED, /* struct mail_from: a thread has no stream left, or its time is over */
     MAIL_LIMITED, /* struct mail_limits: a thread goes by the new ones and has forgotten the old */
+    MAIL_LOOKED,  /* struct mail_look */
     MAIL_STOPPED, /* struct mail_from: a thread has closed everything */
     /* to a delivery thread */
     MAIL_TICK,      /* struct mail_tick */
@@ -35,9 +36,13 @@ enum mail_kind {
     MAIL_PUBLISHED, /* struct mail_publish */
     MAIL_CURRENT,   /* struct mail_current */
     MAIL_LIMITS,    /* struct mail_limits */
+    MAIL_LOOK,      /* struct mail_look */
     MAIL_DRAIN,     /* struct mail_drain */
     MAIL_STOP,      /* struct mail */
 };
+
+/* A mail of any kind that reached nobody, with what it holds. */
+void mail_free(struct mail *mail);
 
 struct mail_interest {
     struct mail mail;
@@ -61,6 +66,21 @@ struct mail_from {
     struct mail mail;
     unsigned worker;
 };
+
+/* Who is connected to a thread: at most `limit` rows, of those that hold `scope` if there is one.
+ */
+struct mail_look {
+    struct mail mail;
+    uint64_t id;
+    unsigned limit, shown;
+    size_t total;
+    struct buf rows; /* JSON objects with commas between them */
+    uint32_t n;
+    char scope[];
+};
+
+struct mail_look *mail_look_new(uint64_t id, struct str scope, unsigned limit);
+void mail_look_free(struct mail_look *look);
 
 struct mail_drain {
     struct mail mail;

@@ -224,6 +224,11 @@ static void on_mail(void *ctx, struct mail *mail)
     case MAIL_LIMITS:
         set_limits(worker, (struct mail_limits *)mail);
         break;
+    case MAIL_LOOK:
+        crowd_look(worker->crowd, (struct mail_look *)mail, uv_now(&worker->loop));
+        mail->kind = MAIL_LOOKED;
+        to_hub(worker, mail);
+        break;
     case MAIL_DRAIN:
         drain(worker, ((struct mail_drain *)mail)->ms);
         free(mail);
@@ -310,7 +315,7 @@ void worker_free(struct worker *worker)
     api_free(worker->api);
     crowd_free(worker->crowd);
     server_free(worker->server);
-    mailbox_free(worker->box);
+    mailbox_free(worker->box, mail_free);
     CHECK(uv_loop_close(&worker->loop) == 0);
     free(worker);
 }

@@ -9,7 +9,8 @@
 struct mailbox {
     uv_async_t wake;
     pthread_mutex_t lock;
-    struct list waiting; /* guarded by lock */
+    struct list waiting; /* guarded by lock, and so is `closed` */
+    bool closed;         /* nobody is woken any more */
     void (*deliver)(void *ctx, struct mail *mail);
     void *ctx;
 };
@@ -52,23 +53,33 @@ struct mailbox *mailbox_new(uv_loop_t *loop, void (*deliver)(void *ctx, struct m
 void mailbox_post(struct mailbox *box, struct mail *mail)
 {
     pthread_mutex_lock(&box->lock);
-    bool first = list_empty(&box->waiting);
+    bool wake = list_empty(&box->waiting) && !box->closed;
     list_push_back(&box->waiting, &mail->node);
     pthread_mutex_unlock(&box->lock);
-    if (first)
+    /* The handle may be closed in between: its memory lives until mailbox_free, so that is a
+     * wake-up that nobody hears. */
+    if (wake)
         uv_async_send(&box->wake);
 }
 
 void mailbox_close(struct mailbox *box)
 {
     take(box);
+    pthread_mutex_lock(&box->lock);
+    box->closed = true;
+    pthread_mutex_unlock(&box->lock);
     uv_close((uv_handle_t *)&box->wake, NULL);
 }
 
-void mailbox_free(struct mailbox *box)
+void mailbox_free(struct mailbox *box, void (*drop)(struct mail *mail))
 {
     if (!box)
         return;
+    while (!list_empty(&box->waiting)) {
+        struct list *node = box->waiting.next;
+        list_remove(node);
+        drop(LIST_ITEM(node, struct mail, node));
+    }
     pthread_mutex_destroy(&box->lock);
     free(box);
 }

@@ -24,7 +24,9 @@ struct mail {
 struct mailbox *mailbox_new(uv_loop_t *loop, void (*deliver)(void *ctx, struct mail *mail),
                             void *ctx);
 void mailbox_post(struct mailbox *box, struct mail *mail);
-/* Delivers what is there, then takes its handle off the loop. Nobody may post any more. */
+/* Delivers what is there, then takes its handle off the loop. What is posted from then on, by who
+ * has not yet heard of the end, waits for mailbox_free. */
 void mailbox_close(struct mailbox *box);
-/* After the loop has run its closing callbacks. NULL is allowed. */
-void mailbox_free(struct mailbox *box);
+/* After the loop has run its closing callbacks, when nobody posts any more; gives what came too
+ * late to `drop`. NULL is allowed. */
+void mailbox_free(struct mailbox *box, void (*drop)(struct mail *mail));

@@ -85,6 +85,16 @@ bool conn_busy(const struct conn *conn)
     return conn->blob != NULL;
 }
 
+void conn_name(const struct conn *conn, char text[32])
+{
+    snprintf(text, 32, "c_0_%llx", (unsigned long long)conn->id);
+}
+
+void conn_peer(const struct conn *conn, char text[64])
+{
+    snprintf(text, 64, "nowhere");
+}
+
 bool conn_unsent(const struct conn *conn)
 {
     return conn->blob != NULL;
