@@ -462,9 +462,11 @@ static void input(struct conn *conn)
         return;
     if (wants_input(conn) && (has_rest(conn) || conn->unread))
         queue(conn);
-    bool on_its_way =
-        conn->state == CONN_WAITING || (in_http(conn) && !http_reader_idle(conn->intake->reader));
-    if (conn->intake && !has_rest(conn) && !on_its_way)
+    /* Without one: an answer queued the connection, and in the same turn, before the pass, the next
+     * requests came and were answered. */
+    if (!conn->intake || has_rest(conn) || conn->state == CONN_WAITING)
+        return;
+    if (!in_http(conn) || http_reader_idle(conn->intake->reader))
         release_intake(conn);
 }
 

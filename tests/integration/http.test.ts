@@ -75,6 +75,27 @@ test('many requests of every kind on one connection, one after the other and pip
   await wire.end()
 })
 
+test('answers that come later and requests that come meanwhile do not meet badly', async (t) => {
+  const server = await serve(t)
+  // A publish is answered from another thread. In some of these rounds that answer and the bytes of the next request are
+  // there in the same turn of the loop.
+  const publish = requestBytes(server.at, '/v1/changes', { body: '{"scope":"a","keys":[["x"]]}' })
+  const position = requestBytes(server.at, '/v1/position')
+  await Promise.all(
+    Array.from({ length: 24 }, async (_, who) => {
+      const wire = new Wire(server.at)
+      for (let round = 0; round < 60; round++) {
+        wire.send(publish, 'POST')
+        if ((round + who) % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
+        wire.send(position.subarray(0, 40), 'GET').send(position.subarray(40))
+        if (round % 2 === 0) wire.send(publish, 'POST')
+        for (let n = round % 2 === 0 ? 3 : 2; n > 0; n--) assert.ok((await wire.answer()).status < 300)
+      }
+      wire.close()
+    }),
+  )
+})
+
 test('what two servers could read differently is refused and the connection closed', async (t) => {
   const server = await serve(t)
   const head = 'POST /v1/changes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
