@@ -9,11 +9,8 @@ export interface PageTargets {
 
 /** Where the signs come from by default; looked up when used, so that importing has no effect. */
 export function pageTargets(): PageTargets {
-  const scope = globalThis as Partial<PageTargets> & Partial<EventTarget>
-  const targets: PageTargets = {}
-  if (typeof scope.addEventListener === 'function') targets.window = globalThis as unknown as EventTarget
-  if (scope.document) targets.document = scope.document
-  return targets
+  const { addEventListener, document } = globalThis as Partial<typeof globalThis>
+  return { ...(addEventListener && { window: globalThis as unknown as EventTarget }), ...(document && { document }) }
 }
 
 /** Calls `verify(true)` when what was open is probably dead (another network, a page that was frozen or comes back from the
@@ -21,22 +18,14 @@ export function pageTargets(): PageTargets {
  *  for which bytes arrived while the page was frozen may stay silent for good afterwards, without an error or an end. */
 export function watchPage(targets: PageTargets, verify: (suspect: boolean) => void): Unsubscribe {
   const { window, document } = targets
-  const onOnline = () => verify(true)
-  const onPageShow = (event: Event) => {
-    if ((event as Event & { persisted?: boolean }).persisted) verify(true)
-  }
-  const onResume = () => verify(true)
-  const onVisible = () => {
-    if (document?.visibilityState === 'visible') verify(false)
-  }
-  window?.addEventListener('online', onOnline)
-  window?.addEventListener('pageshow', onPageShow)
-  document?.addEventListener('visibilitychange', onVisible)
-  document?.addEventListener('resume', onResume)
+  const listened: [EventTarget | undefined, string, (event: Event) => void][] = [
+    [window, 'online', () => verify(true)],
+    [window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && verify(true)],
+    [document, 'resume', () => verify(true)],
+    [document, 'visibilitychange', () => document?.visibilityState === 'visible' && verify(false)],
+  ]
+  for (const [target, name, listener] of listened) target?.addEventListener(name, listener)
   return () => {
-    window?.removeEventListener('online', onOnline)
-    window?.removeEventListener('pageshow', onPageShow)
-    document?.removeEventListener('visibilitychange', onVisible)
-    document?.removeEventListener('resume', onResume)
+    for (const [target, name, listener] of listened) target?.removeEventListener(name, listener)
   }
 }

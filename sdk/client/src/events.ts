@@ -94,71 +94,56 @@ export type Decoded =
 type Json = Record<string, unknown>
 
 export function decode(event: string, body: unknown): Decoded {
-  if (!Object.hasOwn(readers, event)) return { name: 'unknown' }
+  if (!Object.hasOwn(SHAPES, event)) return { name: 'unknown' }
   const name = event as EventName
-  const value = isObject(body) ? readers[name](body) : null
-  return value === null ? { name: 'unreadable', event: name } : ({ name, value } as Decoded)
+  const value: Json = {}
+  for (const field of SHAPES[name].split(' ')) {
+    const key = field.slice(1)
+    const found = isObject(body) ? body[key] : undefined
+    const read = READERS[field[0] as string]?.(found)
+    if (read === null) return { name: 'unreadable', event: name }
+    if (read !== undefined) value[key] = read
+  }
+  return { name, value } as unknown as Decoded
 }
 
-const readers: { [N in EventName]: (json: Json) => EventMap[N] | null } = {
-  ready(json) {
-    if (!isObject(json.scopes) || typeof json.position !== 'string') return null
-    const scopes: Record<string, ScopeAnswer> = {}
-    for (const [scope, answer] of Object.entries(json.scopes)) {
-      scopes[scope] = answer === 'exact' || answer === 'fresh' ? answer : 'reset'
-    }
-    return {
-      connection: text(json.connection),
-      scopes,
-      position: json.position,
-      heartbeat: amount(json.heartbeat),
-      current: json.current === true,
-      spread: amount(json.spread),
-    }
+/* The members of each event, each after the letter of its reader. */
+const SHAPES: Record<EventName, string> = {
+  ready: 'tconnection rscopes sposition nheartbeat bcurrent nspread',
+  stale: 'sscope kkeys nspread cchanges',
+  reset: 'lscopes treason nspread',
+  notice: 'sid tscope ttype adata',
+  revoked: 'sscope',
+  heartbeat: 'ttime bcurrent sposition',
+  position: 'sposition',
+  error: 'terror oscope',
+}
+
+/** Gives null for what cannot be understood, and undefined for what is left out. */
+const READERS: Record<string, (value: unknown) => unknown> = {
+  a: (value) => value,
+  b: (value) => value === true,
+  c: (value) => (Array.isArray(value) ? value.filter(isChange) : undefined),
+  k: (value) => (Array.isArray(value) && value.every(Array.isArray) ? value : null),
+  l: (value) => (Array.isArray(value) && value.every(isText) ? value : null),
+  n: (value) => (typeof value === 'number' && value > 0 && value < Infinity ? value : 0),
+  o: (value) => (isText(value) ? value : undefined),
+  r(value) {
+    if (!isObject(value)) return null
+    return Object.fromEntries(Object.entries(value).map(([scope, answer]) => [scope, answer === 'exact' || answer === 'fresh' ? answer : 'reset']))
   },
-  stale(json) {
-    if (typeof json.scope !== 'string' || !Array.isArray(json.keys) || !json.keys.every(Array.isArray)) return null
-    const stale: StaleEvent = { scope: json.scope, keys: json.keys, spread: amount(json.spread) }
-    if (Array.isArray(json.changes)) stale.changes = json.changes.filter(isChange)
-    return stale
-  },
-  reset(json) {
-    if (!Array.isArray(json.scopes) || !json.scopes.every((scope) => typeof scope === 'string')) return null
-    return { scopes: json.scopes, reason: text(json.reason), spread: amount(json.spread) }
-  },
-  notice(json) {
-    if (typeof json.id !== 'string') return null
-    return { id: json.id, scope: text(json.scope), type: text(json.type), data: json.data }
-  },
-  revoked(json) {
-    return typeof json.scope === 'string' ? { scope: json.scope } : null
-  },
-  heartbeat(json) {
-    if (typeof json.position !== 'string') return null
-    return { time: text(json.time), current: json.current === true, position: json.position }
-  },
-  position(json) {
-    return typeof json.position === 'string' ? { position: json.position } : null
-  },
-  error(json) {
-    const error: ErrorEvent = { error: text(json.error) }
-    if (typeof json.scope === 'string') error.scope = json.scope
-    return error
-  },
+  s: (value) => (isText(value) ? value : null),
+  t: (value) => (isText(value) ? value : ''),
 }
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
 function isChange(value: unknown): value is Change {
-  return isObject(value) && typeof value.resource === 'string' && typeof value.action === 'string'
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function amount(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0
+  return isObject(value) && isText(value.resource) && isText(value.action)
 }

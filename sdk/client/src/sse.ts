@@ -40,40 +40,27 @@ export function createSseParser(handlers: SseHandlers, limit: number = MAX_MESSA
       if (message) handlers.onMessage(message)
       return
     }
-    const colon = line.indexOf(':')
-    if (colon === 0) return
-    const field = colon < 0 ? line : line.slice(0, colon)
-    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
+    const [, field, value = ''] = /^([^:]*)(?:: ?([^]*))?$/.exec(line) ?? []
     if (field === 'data') data = data === null ? value : `${data}\n${value}`
     else if (field === 'event') event = value
-    else if (field === 'retry' && /^[0-9]+$/.test(value)) handlers.onRetry(Number(value))
+    else if (field === 'retry' && /^\d+$/.test(value)) handlers.onRetry(Number(value))
   }
 
   return {
     feed(text) {
       if (text === '') return
-      if (atStart) {
-        atStart = false
-        if (text.startsWith('\uFEFF')) text = text.slice(1)
-      }
-      if (swallowLf && text !== '') {
-        swallowLf = false
-        if (text[0] === '\n') text = text.slice(1)
-      }
-      const lineEnd = /[\r\n]/g
-      let start = 0
-      for (let found = lineEnd.exec(text); found; found = lineEnd.exec(text)) {
-        const line = partial + text.slice(start, found.index)
+      if (atStart) text = text.replace(/^\uFEFF/, '')
+      atStart = false
+      if (swallowLf) text = text.replace(/^\n/, '')
+      swallowLf = text === '' ? false : text.endsWith('\r')
+      const lines = text.split(/\r\n?|\n/)
+      const rest = lines.pop() as string
+      for (const line of lines) {
+        const whole = partial + line
         partial = ''
-        start = found.index + 1
-        if (found[0] === '\r') {
-          if (start === text.length) swallowLf = true
-          else if (text[start] === '\n') start += 1
-        }
-        lineEnd.lastIndex = start
-        takeLine(line)
+        takeLine(whole)
       }
-      partial += text.slice(start)
+      partial += rest
       if (partial.length + (data?.length ?? 0) > limit) throw new Error(`a message of more than ${limit} characters`)
     },
   }

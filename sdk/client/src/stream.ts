@@ -72,36 +72,13 @@ async function readBody(body: ReadableStream<Uint8Array>, gone: () => boolean, h
   }
 }
 
-const MAX_REFUSAL = 4096
-
+/** With the sentence of `{"error": …}`, if it is ours; a body that has no end is ended with the attempt, by openTimeout. */
 async function refusal(response: Response, now: number): Promise<Failure> {
-  const { status, headers, body } = response
-  const failure: Failure = { kind: 'http', status, message: `the server answered ${status}` }
+  const { status, headers } = response
   const retryAfter = parseRetryAfter(headers.get('retry-after'), now)
-  if (retryAfter > 0) failure.retryAfter = retryAfter
-  const reason = body ? await readReason(body) : ''
-  if (reason !== '') failure.message += `: ${reason}`
-  return failure
-}
-
-/** The sentence of `{"error": …}`; empty when the body is something else, such as a proxy's page. */
-async function readReason(body: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = body.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  try {
-    while (text.length < MAX_REFUSAL) {
-      const { done, value } = await reader.read()
-      if (done) break
-      text += decoder.decode(value, { stream: true })
-    }
-    const reason: unknown = JSON.parse(text).error
-    return typeof reason === 'string' ? reason.slice(0, 300) : ''
-  } catch {
-    return ''
-  } finally {
-    reader.cancel().catch(() => {})
-  }
+  const reason: unknown = await response.json().then(({ error }) => error, () => '')
+  const message = `the server answered ${status}${typeof reason === 'string' && reason && `: ${reason.slice(0, 300)}`}`
+  return { kind: 'http', status, message, ...(retryAfter > 0 && { retryAfter }) }
 }
 
 export function messageOf(error: unknown): string {
