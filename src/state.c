@@ -62,6 +62,20 @@ static bool write_all(int fd, struct str bytes)
     return true;
 }
 
+/* Makes what happened to the name of the file outlast a power cut. Where a folder cannot be synced,
+ * its file system does without. */
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? mem_copy(path, (size_t)(slash - path) + 1) : mem_copy(".", 1);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
 bool state_write(const char *path, const struct state *state, struct err *err)
 {
     struct buf out = BUF_INIT(STATE_MAX);
@@ -91,6 +105,7 @@ bool state_write(const char *path, const struct state *state, struct err *err)
             unlink(temporary.data);
         goto out;
     }
+    sync_folder(path);
     ok = true;
 out:
     if (fd >= 0)
@@ -132,11 +147,13 @@ bool state_take(const char *path, struct state *state, struct err *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? false : err_set(err, "state file %s: %s", path, strerror(errno));
-    /* Unlinked before it is used: whatever happens from here on, it is not used twice. */
+    /* Unlinked before it is used: whatever happens from here on, it is not used twice. A power cut
+     * must not bring it back either: the same epoch would hand out the same positions again. */
     if (fstat(fd, &info) != 0 || unlink(path) != 0) {
         err_set(err, "state file %s: %s", path, strerror(errno));
         goto out;
     }
+    sync_folder(path);
     if (!S_ISREG(info.st_mode) || info.st_size > STATE_MAX) {
         err_set(err, "state file %s: not one of ours", path);
         goto out;
