@@ -18,6 +18,7 @@ enum {
     API_PARAMS_MAX = 512,
     API_ARENA_MAX = 256 * 1024, /* of a stream request's decoded query */
     API_HEADERS_MAX = 2048,
+    API_ORIGIN_MAX = 300, /* a scheme, a name of 253 bytes, a port; it is repeated in the answer */
     API_PUBLISH_FACTOR = 24, /* parsed structs for each byte of a body, at most */
     API_BACKOFF_S = 1,
     API_MESSAGE_MAX = 64 * 1024, /* of a WebSocket client */
@@ -383,7 +384,7 @@ static bool may_talk(struct call *call)
     }
     if (!origin.n)
         return true;
-    if (!authorizer->origin_allowed(authorizer->ctx, origin)) {
+    if (origin.n > API_ORIGIN_MAX || !authorizer->origin_allowed(authorizer->ctx, origin)) {
         refuse(call, 403, "pages of this Origin may not talk to this server");
         return false;
     }
