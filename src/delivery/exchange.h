@@ -2,7 +2,7 @@
  *
  * Thread: the hub's. Knows the hub and the formats, no socket and no thread: what it
  * makes is handed to `send`. A tick encodes each scope that somebody listens to once for each
- * format that somebody uses, never once a subscriber.
+ * format that anybody has used since the start, never once a subscriber.
  *
  * Backpressure: a delivery thread may have EXCHANGE_AHEAD ticks before it; while the slowest
  * has that many, no tick is cut, and what happens meanwhile merges in the index. */

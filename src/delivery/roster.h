@@ -68,7 +68,7 @@ void roster_free(struct roster *roster);
 /* Fills places[index]. */
 void roster_join(struct roster *roster, struct str scope, struct subscriber *subscriber,
                  struct roster_place *places, uint32_t index);
-/* `moved` is called with the subscriber whose seat number changed. */
+/* Another subscriber may move into the seat: its place is told its new number. */
 void roster_leave(struct roster *roster, struct roster_place *place);
 /* The places of a subscriber, for roster_leave's renumbering. */
 typedef struct roster_place *roster_places(struct subscriber *subscriber);
