@@ -397,6 +397,7 @@ static struct worker_limits worker_limits_of(const struct app *app, const struct
         .scopes_max = limits->scopes,
         .publishes_max = limits->publish_queue / app->n_workers + 1,
         .publish_body = limits->publish_body,
+        .proxies = config->trusted_proxies,
         .authorizer = open_authorizer(auth)};
 }
 
@@ -713,8 +714,6 @@ static bool start(struct app *app, struct err *err)
                                               .ctx = app,
                                               .send = to_worker};
     app->exchange = exchange_new(&exchange);
-    if (!start_admin(app, err))
-        goto out;
     if (!start_workers(app, seed, err))
         goto out;
     const struct engine_options engine = {.loop = &app->loop,
@@ -725,6 +724,10 @@ static bool start(struct app *app, struct err *err)
                                           .ctx = app,
                                           .published = on_published};
     app->engine = engine_new(&engine);
+    /* After the engine: what the admin listener is asked, the engine answers, also while a start
+     * that failed halfway stops. */
+    if (!start_admin(app, err))
+        goto out;
     if (stale_rules) {
         log_info(app->log, "app",
                  "the rules have changed since the last stop: everything is stale");
