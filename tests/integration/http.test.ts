@@ -210,7 +210,7 @@ test('pages of this machine may talk to it, others may not', async (t) => {
       assert.match(answer.headers.get('vary') ?? '', /\bOrigin\b/)
     }
   const before = await server.position()
-  for (const origin of ['http://evil.example', 'https://localhost.evil.example', 'http://127.0.0.1.evil.example', 'http://evil.example:127', 'null', 'file://', 'http://localhost@evil.example', 'http://192.168.1.1', 'http://0.0.0.0', 'http://127.0.0.1:80:90', 'ftp://localhost', 'http://localhost/', 'http://xlocalhost', 'chrome-extension://abc', 'http://127.1', 'http://[::2]'])
+  for (const origin of ['http://evil.example', 'https://localhost.evil.example', 'http://127.0.0.1.evil.example', 'http://evil.example:127', 'null', 'file://', 'http://localhost@evil.example', 'http://192.168.1.1', 'http://0.0.0.0', 'http://127.0.0.1:80:90', 'ftp://localhost', 'http://localhost/', 'http://xlocalhost', 'chrome-extension://abc', 'http://127.1', 'http://[::2]', `http://${'a'.repeat(3000)}.localhost`])
     for (const [path, asked] of [
       ['/v1/position', {}],
       ['/v1/stream?scope=a', {}],
