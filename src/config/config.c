@@ -102,6 +102,20 @@ static bool read_address(struct top *top, const struct yaml_entry *entry)
     return true;
 }
 
+static bool read_proxies(struct top *top, const struct yaml_entry *entry)
+{
+    static const char wanted[] = "an address or a network (127.0.0.1, 10.0.0.0/8, \"fd00::/8\")";
+    struct spec_texts texts;
+    if (!reader_texts(top->reader, entry->value, "trusted_proxies", wanted, &texts))
+        return false;
+    for (size_t i = 0; i < texts.n; i++)
+        if (!proxies_add(&top->config->trusted_proxies, texts.items[i].text))
+            return reader_wrong(top->reader, texts.items[i].at,
+                                "trusted_proxies is %s, at most %d of them; here stands \"%s\"",
+                                wanted, PROXIES_MAX, shown(texts.items[i].text).text);
+    return true;
+}
+
 static bool read_state(struct top *top, const struct yaml_entry *entry)
 {
     struct spec_text path;
@@ -114,9 +128,11 @@ static bool read_state(struct top *top, const struct yaml_entry *entry)
 static const struct {
     const char *name;
     bool (*read)(struct top *top, const struct yaml_entry *entry);
-} TOP[] = {{"listen", read_address}, {"admin", read_address}, {"sources", read_sources},
-           {"auth", read_auth},      {"rules", read_rules},   {"endpoints", read_endpoints},
-           {"limits", read_section}, {"log", read_section},   {"state", read_state}};
+} TOP[] = {{"listen", read_address},  {"admin", read_address},
+           {"sources", read_sources}, {"auth", read_auth},
+           {"rules", read_rules},     {"endpoints", read_endpoints},
+           {"limits", read_section},  {"log", read_section},
+           {"state", read_state},     {"trusted_proxies", read_proxies}};
 
 static bool read_top(struct top *top, const struct yaml_entry *entry)
 {

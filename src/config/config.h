@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "net/proxies.h"
 #include "rules/spec.h"
 
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct config {
     const char *admin; /* NULL: no admin listener */
     const char *state; /* state file */
     unsigned threads;
+    struct proxies trusted_proxies;
     struct config_source *sources;
     size_t n_sources;
     bool auth_none;

@@ -73,6 +73,8 @@ static const struct setting SETTINGS[] = {
     TEXT("", "state", config, state, "a path", NULL,
          "The file that carries what is stale over an orderly restart; by default unstale.state in $STATE_DIRECTORY, "
          "else a file with the ending .state beside the configuration."),
+    PART("", "trusted_proxies", "an address or a network, or a list of them",
+         "Networks whose X-Forwarded-For is believed, for logs and /debug/connections; at most 32."),
     COUNT("", "threads", config, threads, 1, 64, "1",
           "Delivery threads; one is enough for tens of thousands of connections."),
 

@@ -136,15 +136,23 @@ static uint64_t retry_of(const struct call *call)
     return API_RETRY_MS + random % (call->api->options.limits->spread_ms + 1);
 }
 
-static void log_opening(const struct call *call, const char *what, size_t n_scopes)
+/* After crowd_open: says who has come, and remembers for whom a proxy asks. */
+static void note_opening(const struct call *call, const char *what, size_t n_scopes)
 {
-    char name[32], peer[64];
-    if (!log_has(call->api->options.log, LOG_DEBUG))
+    const struct api_options *options = &call->api->options;
+    char name[32], peer[64], client[PROXIES_CLIENT_MAX];
+    bool proxied = false;
+    if (options->limits->proxies.n == 0 && !log_has(options->log, LOG_DEBUG))
+        return;
+    conn_peer(call->conn, peer);
+    proxied = proxies_client(&options->limits->proxies, peer, call->request, client);
+    if (proxied && conn_user(call->conn))
+        crowd_set_client(options->crowd, call->conn, client);
+    if (!log_has(options->log, LOG_DEBUG))
         return;
     conn_name(call->conn, name);
-    conn_peer(call->conn, peer);
-    log_conn(call->api->options.log, LOG_DEBUG, "delivery", name, "opens (%s): %s, %zu scopes",
-             peer, what, n_scopes);
+    log_conn(options->log, LOG_DEBUG, "delivery", name, "opens (%s%s%s): %s, %zu scopes", client,
+             proxied ? " by way of " : "", proxied ? peer : "", what, n_scopes);
 }
 
 static void open_stream(struct call *call, const struct scopes *scopes, bool changes)
@@ -156,7 +164,6 @@ static void open_stream(struct call *call, const struct scopes *scopes, bool cha
         conn_respond(call->conn, 200, buf_slice(&call->headers), (struct str){0});
         return;
     }
-    log_opening(call, changes ? "SSE with changes" : "SSE", scopes->n);
     struct buf head = BUF_INIT(API_HEADERS_MAX + 64);
     buf_text(&head, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
     buf_str(&head, buf_slice(&call->headers));
@@ -164,6 +171,7 @@ static void open_stream(struct call *call, const struct scopes *scopes, bool cha
     sse_retry(&head, retry_of(call));
     crowd_open(call->api->options.crowd, call->conn, changes ? FORMAT_SSE_CHANGES : FORMAT_SSE,
                scopes->items, scopes->n, buf_slice(&head), call->now);
+    note_opening(call, changes ? "SSE with changes" : "SSE", scopes->n);
     buf_free(&head);
 }
 
@@ -251,11 +259,11 @@ static void get_websocket(struct call *call)
     wish_init(&wish, call);
     enum format format = wish.changes ? FORMAT_WS_CHANGES : FORMAT_WS;
     size_t n = wish.status ? 0 : wish.scopes.n;
-    log_opening(call, wish.changes ? "WebSocket with changes" : "WebSocket", n);
     if (wish.status)
         events_error(&head, format, (struct str){0}, wish.err.text);
     crowd_open(call->api->options.crowd, call->conn, format, wish.scopes.items, n, buf_slice(&head),
                call->now);
+    note_opening(call, wish.changes ? "WebSocket with changes" : "WebSocket", n);
     if (wish.status)
         crowd_close(call->api->options.crowd, call->conn, close_code_of(wish.status));
     wish_free(&wish);

@@ -72,6 +72,8 @@ void crowd_heard(struct conn *conn, uint64_t now);
 /* A heartbeat, as an answer. Nothing before the first `ready`, which tells all that one could. */
 void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, uint64_t wall_ms,
                            struct buf *out);
+/* For whom the peer asks, where that is another address; shown by crowd_look. */
+void crowd_set_client(struct crowd *crowd, const struct conn *conn, const char *client);
 enum format crowd_format(const struct conn *conn);
 
 /* From the server's callbacks, for connections whose user is a subscriber. */

@@ -11,6 +11,7 @@
 #include "delivery/close_code.h"
 #include "delivery/tick.h"
 #include "net/mailbox.h"
+#include "net/proxies.h"
 #include "net/server.h"
 #include "wire/publish.h"
 
@@ -96,6 +97,7 @@ struct worker_limits {
     unsigned scopes_max;
     unsigned publishes_max;
     size_t publish_body;
+    struct proxies proxies;
     const struct authorizer *authorizer; /* lives until every thread has said MAIL_LIMITED */
 };
 
