@@ -125,6 +125,18 @@ test('seven tabs on HTTP/1.1 share one connection, and the hand-over has no gap'
   assert.equal(site.streams, 2, 'another user has a connection of his own')
 })
 
+test('tabs that share fall back together', async (t) => {
+  const site = await Site.start(t)
+  const context = await profile(t)
+  await context.addInitScript("window.WebSocket = class extends WebSocket { constructor() { super('ws://127.0.0.1:1/') } }")
+  const apps: App[] = []
+  for (let i = 0; i < 3; i++) apps.push(await App.open(t, context, site, { shared: 'ann' }))
+  for (const app of apps) await app.connected()
+  assert.equal(site.streams, 1)
+  await site.change('a', 1)
+  for (const app of apps) await app.becomes('a', 1)
+})
+
 test('seven tabs on HTTP/1.1 without sharing work by WebSocket', async (t) => {
   const site = await Site.start(t)
   const context = await profile(t)

@@ -544,7 +544,8 @@ export function createClient(options: ClientOptions): UnstaleClient {
   }
 }
 
-function transportsOf({ transport = 'auto', fetch, WebSocket }: ClientOptions, clock: Clock): readonly Transport[] {
+/** Those to try, in this order. */
+export function transportsOf({ transport = 'auto', fetch, WebSocket }: ClientOptions, clock: Clock = systemClock): readonly Transport[] {
   if (typeof transport === 'object') return 'open' in transport ? [transport] : transport
   const all: Transport[] = []
   if (transport === 'websocket' || (transport === 'auto' && (WebSocket || (!fetch && globalThis.WebSocket)))) all.push(webSocketTransport(WebSocket))

@@ -11,12 +11,10 @@
  *   silence     A leader that hangs is noticed by the heartbeats that stay away, like a dead server; then the lock is stolen.
  */
 
-import { createClient } from './client.ts'
+import { createClient, transportsOf } from './client.ts'
 import type { ClientOptions, UnstaleClient } from './client.ts'
 import type { Failure } from './failure.ts'
-import { sseTransport } from './stream.ts'
 import type { Connection, Transport, TransportHandlers, TransportRequest } from './transport.ts'
-import { webSocketTransport } from './websocket.ts'
 
 type Message =
   | { kind: 'hello'; from: string; since: string | null }
@@ -34,16 +32,8 @@ export interface SharedOptions extends ClientOptions {
 export function createSharedClient({ user, ...options }: SharedOptions): UnstaleClient {
   const scope = globalThis as { navigator?: { locks?: unknown }; BroadcastChannel?: unknown }
   if (!scope.navigator?.locks || !scope.BroadcastChannel) return createClient(options)
-  const { transport } = options
-  const inner =
-    typeof transport === 'object'
-      ? 'open' in transport
-        ? transport
-        : (transport[0] as Transport)
-      : transport === 'sse'
-        ? sseTransport(options.fetch)
-        : webSocketTransport(options.WebSocket)
-  return createClient({ ...options, transport: shareTransport(inner, user) })
+  /* Whoever leads tries them in turn, and those who follow go along with every end. */
+  return createClient({ ...options, transport: transportsOf(options).map((one) => shareTransport(one, user)) })
 }
 
 const ANSWER_WITHIN = 3000
