@@ -6,8 +6,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "delivery/catchup.h"
+#include "delivery/clients.h"
 #include "delivery/close_code.h"
 #include "delivery/events.h"
 #include "delivery/gather.h"
@@ -46,7 +46,7 @@ struct crowd {
     uint32_t raised_s;
     unsigned promised; /* how many they are; 0: nothing waits */
 
-    struct table clients; /* struct client: of those that come by way of a trusted proxy */
+    struct clients clients;
 
     unsigned subscribers, behind, ended;
     uint64_t close_codes[CLOSE_CODE_COUNT];
@@ -78,51 +78,6 @@ static struct roster_place *places_of(struct subscriber *subscriber)
     return subscriber->places;
 }
 
-/* ---- clients behind proxies: most streams have none, so it costs a stream nothing ---- */
-
-struct client {
-    uint64_t conn;
-    char address[];
-};
-
-static uint32_t hash_id(uint64_t id)
-{
-    return (uint32_t)(id * 0x9e3779b97f4a7c15u >> 32);
-}
-
-static uint32_t client_hash(const void *item)
-{
-    return hash_id(((const struct client *)item)->conn);
-}
-
-static bool client_is(const void *item, const void *key)
-{
-    return ((const struct client *)item)->conn == *(const uint64_t *)key;
-}
-
-static struct client *client_find(const struct crowd *crowd, const struct conn *conn)
-{
-    uint64_t id = conn_id(conn);
-    return crowd->clients.count ? table_find(&crowd->clients, hash_id(id), client_is, &id) : NULL;
-}
-
-void crowd_set_client(struct crowd *crowd, const struct conn *conn, const char *address)
-{
-    size_t n = strlen(address) + 1;
-    struct client *client = mem_new(sizeof *client + n);
-    client->conn = conn_id(conn);
-    memcpy(client->address, address, n);
-    table_add(&crowd->clients, client);
-}
-
-static void forget_client(struct crowd *crowd, const struct conn *conn)
-{
-    struct client *client = client_find(crowd, conn);
-    if (client)
-        table_remove(&crowd->clients, client);
-    free(client);
-}
-
 struct crowd *crowd_new(const struct crowd_options *options)
 {
     struct crowd *crowd = mem_new(sizeof *crowd);
@@ -130,7 +85,7 @@ struct crowd *crowd_new(const struct crowd_options *options)
     crowd->ticked = options->start;
     list_init(&crowd->inbox);
     list_init(&crowd->beats);
-    table_init(&crowd->clients, client_hash);
+    clients_init(&crowd->clients);
     const struct roster_options roster = {
         .seed = options->seed, .ctx = crowd, .joined = joined, .left = left};
     crowd->roster = roster_new(&roster);
@@ -158,7 +113,7 @@ void crowd_free(struct crowd *crowd)
     LIST_EACH (node, &crowd->inbox)
         mail_free(LIST_ITEM(node, struct mail, node));
     roster_free(crowd->roster);
-    table_free(&crowd->clients);
+    clients_free(&crowd->clients);
     free(crowd->due);
     free(crowd);
 }
@@ -749,6 +704,11 @@ void crowd_set_peer(struct conn *conn, void *peer)
     subscriber->peer = peer;
 }
 
+void crowd_set_client(struct crowd *crowd, const struct conn *conn, const char *client)
+{
+    clients_add(&crowd->clients, conn_id(conn), client);
+}
+
 bool crowd_closing(const struct conn *conn)
 {
     const struct subscriber *subscriber = conn_user(conn);
@@ -771,7 +731,7 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
 {
     struct subscriber *subscriber = conn_user(conn);
     conn_set_user(conn, NULL);
-    forget_client(crowd, conn);
+    clients_remove(&crowd->clients, conn_id(conn));
     if (subscriber->state != SUBSCRIBER_LIVE)
         crowd->behind--;
     crowd->subscribers--;
@@ -857,9 +817,9 @@ static void look_at(const struct crowd *crowd, const struct subscriber *subscrib
     if (look->shown == look->limit)
         return;
     conn_name(subscriber->conn, name);
-    const struct client *client = client_find(crowd, subscriber->conn);
+    const char *client = clients_find(&crowd->clients, conn_id(subscriber->conn));
     if (client)
-        snprintf(peer, sizeof peer, "%s", client->address);
+        snprintf(peer, sizeof peer, "%s", client);
     else
         conn_peer(subscriber->conn, peer);
     buf_printf(&look->rows,

@@ -67,6 +67,12 @@ static const struct row {
     {"threads: 1.5" REST, "u.yaml:1:10: threads is a whole number; here stands 1.5"},
     {"threads: true" REST, "u.yaml:1:10: threads is a whole number; here stands true"},
     {"threads: null" REST, "u.yaml:1:10: threads is a whole number; here stands null"},
+    {"trusted_proxies: 10.0.0.0/33" REST,
+     "u.yaml:1:18: trusted_proxies is an address or a network (127.0.0.1, 10.0.0.0/8, "
+     "\"fd00::/8\"), at most 32 of them; here stands \"10.0.0.0/33\""},
+    {"trusted_proxies: [127.0.0.1, localhost]" REST,
+     "u.yaml:1:30: trusted_proxies is an address or a network (127.0.0.1, 10.0.0.0/8, "
+     "\"fd00::/8\"), at most 32 of them; here stands \"localhost\""},
     {"threads: 0" REST, "u.yaml:1:10: threads is 0; it has to be between 1 and 64"},
     {"threads: 18446744073709551616" REST,
      "u.yaml:1:10: threads is a whole number; here stands 18446744073709551616"},
