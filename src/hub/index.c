@@ -55,8 +55,8 @@ static void entry_release(struct index *index, struct entry *entry);
 
 void index_free(struct index *index)
 {
-    LIST_EACH(node, &index->all)
-    free(LIST_ITEM(node, struct mark, in_all));
+    LIST_EACH (node, &index->all)
+        free(LIST_ITEM(node, struct mark, in_all));
     size_t cursor = 0;
     struct dict_node *next = dict_next(&index->entries, &cursor, NULL);
     while (next) {
@@ -318,8 +318,8 @@ void index_touch(struct index *index, struct entry *entry)
 
 void index_clean(struct index *index)
 {
-    LIST_EACH(node, &index->dirty)
-    list_remove(node);
+    LIST_EACH (node, &index->dirty)
+        list_remove(node);
 }
 
 /* ---- marks ---- */

@@ -13,8 +13,8 @@ void notices_init(struct notices *notices, size_t memory_max, uint32_t per_scope
 
 void notices_free(struct notices *notices)
 {
-    LIST_EACH(node, &notices->all)
-    free(LIST_ITEM(node, struct notice, in_all));
+    LIST_EACH (node, &notices->all)
+        free(LIST_ITEM(node, struct notice, in_all));
     list_init(&notices->all);
 }
 

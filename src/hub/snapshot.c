@@ -68,8 +68,7 @@ static void write_extra(struct buf *out, const struct extra *extra)
         write_number(out, entity.has_data, 1);
     }
     write_number(out, extra->n_notices, 4);
-    LIST_EACH(node, &extra->notices)
-    {
+    LIST_EACH (node, &extra->notices) {
         const struct notice *notice = LIST_ITEM(node, struct notice, in_ring);
         write_number(out, notice->number, 8);
         write_number(out, notice->position, 8);
@@ -258,8 +257,8 @@ static void sort_marks(struct index *index)
 {
     size_t n = 0;
     struct mark **marks = mem_array(index->n_keys + index->n_entities + 1, sizeof(struct mark *));
-    LIST_EACH(node, &index->all)
-    marks[n++] = LIST_ITEM(node, struct mark, in_all);
+    LIST_EACH (node, &index->all)
+        marks[n++] = LIST_ITEM(node, struct mark, in_all);
     qsort(marks, n, sizeof(struct mark *), by_position);
     list_init(&index->all);
     for (size_t i = 0; i < n; i++)
@@ -272,8 +271,8 @@ static bool sort_notices(struct notices *all)
     size_t n = 0;
     bool ordered = true;
     struct notice **notices = mem_array(all->count + 1, sizeof(struct notice *));
-    LIST_EACH(node, &all->all)
-    notices[n++] = LIST_ITEM(node, struct notice, in_all);
+    LIST_EACH (node, &all->all)
+        notices[n++] = LIST_ITEM(node, struct notice, in_all);
     qsort(notices, n, sizeof(struct notice *), by_number);
     list_init(&all->all);
     for (size_t i = 0; i < n; i++) {

@@ -12,7 +12,7 @@
     X(CLOSE_BODY_SLOW, "body_slow", true, "the request body did not come in time") \
     X(CLOSE_BAD_REQUEST, "bad_request", true, "the request was malformed")         \
     X(CLOSE_STALLED, "stalled", true, "the peer accepted no byte for too long")    \
-    X(CLOSE_SILENT, "silent", true, "the peer did not answer pings")                               \
+    X(CLOSE_SILENT, "silent", true, "the peer did not answer pings")               \
     X(CLOSE_LIMIT, "limit", true, "there are too many connections")                \
     X(CLOSE_SHUTDOWN, "shutdown", false, "the server is stopping")                 \
     X(CLOSE_ERROR, "error", true, "the socket failed")
