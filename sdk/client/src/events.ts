@@ -101,7 +101,7 @@ export function decode(event: string, body: unknown): Decoded {
     const key = field.slice(1)
     const found = isObject(body) ? body[key] : undefined
     const read = READERS[field[0] as string]?.(found)
-    if (read === null) return { name: 'unreadable', event: name }
+    if (read === null && field[0] !== 'a') return { name: 'unreadable', event: name }
     if (read !== undefined) value[key] = read
   }
   return { name, value } as unknown as Decoded
@@ -119,7 +119,7 @@ const SHAPES: Record<EventName, string> = {
   error: 'terror oscope',
 }
 
-/** Gives null for what cannot be understood, and undefined for what is left out. */
+/** Gives null for what cannot be understood, and undefined for what is left out. Data (`a`) may be null itself. */
 const READERS: Record<string, (value: unknown) => unknown> = {
   a: (value) => value,
   b: (value) => value === true,

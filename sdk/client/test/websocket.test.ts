@@ -61,6 +61,14 @@ describe('over WebSocket', () => {
     ])
   })
 
+  test('the data of a notice may be null', () => {
+    connected()
+    const seen: unknown[] = []
+    client.onNotice(({ data }) => seen.push(data))
+    FakeSocket.last.event('notice', { id: 'n1', scope: 'project:1', notice: 'job', data: null })
+    expect(seen).toEqual([null])
+  })
+
   test('a message that is not JSON is reported and does no harm', () => {
     connected()
     FakeSocket.last.onmessage?.({ data: '{' })
