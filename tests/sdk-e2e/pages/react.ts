@@ -10,7 +10,8 @@ const clients: UnstaleClient[] = []
 const changes: string[] = []
 
 function session(user: string) {
-  const client = createClient({ url: '', scopes: [`user:${user}`], backoffBase: 100, backoffCeiling: 500 })
+  /* Waits so long that only the button brings it back. */
+  const client = createClient({ url: '', scopes: [`user:${user}`], backoffBase: 30_000, random: () => 0.9 })
   clients.push(client)
   const queryClient = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } })
   return { client, queryClient }
