@@ -577,26 +577,20 @@ static bool is_promised(const struct crowd *crowd, const struct subscriber *subs
     return crowd->promised > 0 && subscriber->opened_s <= crowd->raised_s;
 }
 
-/* Takes a seat at the end of the places, to be greeted from `since`. */
+/* Takes a seat; one that is held moves to the end, and nobody else has to know. */
 static void seat(struct crowd *crowd, struct subscriber *subscriber,
                  const struct crowd_scope *scope)
 {
-    uint32_t n = subscriber->n_places;
-    if (n == 0) {
-        subscriber->places = &subscriber->one;
-    } else {
-        bool inlined = subscriber->places == &subscriber->one;
-        struct roster_place *places =
-            mem_grow(inlined ? NULL : subscriber->places, (n + 1) * sizeof *places);
-        if (inlined)
-            places[0] = subscriber->one;
-        subscriber->places = places;
+    uint32_t held = subscriber_find(subscriber, scope->name);
+    if (held == subscriber->n_places) {
+        uint32_t place = subscriber_put(subscriber, scope->since);
+        roster_join(crowd->roster, scope->name, subscriber, subscriber->places, place);
+        return;
     }
-    subscriber->added =
-        mem_grow(subscriber->added, (subscriber->n_added + 1) * sizeof *subscriber->added);
-    subscriber->added[subscriber->n_added++] = scope->since;
-    roster_join(crowd->roster, scope->name, subscriber, subscriber->places, n);
-    subscriber->n_places++;
+    struct roster_place taken = subscriber_take(subscriber, held);
+    uint32_t place = subscriber_put(subscriber, scope->since);
+    subscriber->places[place] = taken;
+    taken.scope->seats[taken.seat].place = place;
 }
 
 void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
@@ -631,59 +625,29 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     ask(crowd, catchup);
 }
 
-/* Keeps the order of the others: those to be greeted stay last. */
-static void unseat(struct crowd *crowd, struct subscriber *subscriber, uint32_t place)
-{
-    uint32_t first_added = subscriber->n_places - subscriber->n_added;
-    roster_leave(crowd->roster, &subscriber->places[place]);
-    subscriber->n_places--;
-    for (uint32_t i = place; i < subscriber->n_places; i++) {
-        subscriber->places[i] = subscriber->places[i + 1];
-        subscriber->places[i].scope->seats[subscriber->places[i].seat].place = i;
-    }
-    if (place >= first_added) {
-        subscriber->n_added--;
-        for (uint32_t i = place - first_added; i < subscriber->n_added; i++)
-            subscriber->added[i] = subscriber->added[i + 1];
-    }
-    if (subscriber->n_places == 0 && subscriber->places != &subscriber->one) {
-        free(subscriber->places);
-        subscriber->places = &subscriber->one;
-    }
-}
-
 void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scopes, size_t n)
 {
     struct subscriber *subscriber = conn_user(conn);
-    for (size_t i = 0; i < n; i++) {
-        crowd_remove(crowd, conn, scopes[i].name);
+    for (size_t i = 0; i < n; i++)
         seat(crowd, subscriber, &scopes[i]);
-    }
     if (n > 0 && subscriber->state == SUBSCRIBER_LIVE && !conn_busy(conn))
         begin_added(crowd, subscriber);
-}
-
-/* n_places when it is not held. */
-static uint32_t place_of(const struct subscriber *subscriber, struct str scope)
-{
-    uint32_t i = 0;
-    while (i < subscriber->n_places && !str_equal(subscriber->places[i].scope->cell.name, scope))
-        i++;
-    return i;
 }
 
 void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope)
 {
     struct subscriber *subscriber = conn_user(conn);
-    uint32_t place = place_of(subscriber, scope);
-    if (place < subscriber->n_places)
-        unseat(crowd, subscriber, place);
+    uint32_t place = subscriber_find(subscriber, scope);
+    if (place == subscriber->n_places)
+        return;
+    struct roster_place taken = subscriber_take(subscriber, place);
+    roster_leave(crowd->roster, &taken);
 }
 
 bool crowd_holds(const struct conn *conn, struct str scope)
 {
     const struct subscriber *subscriber = conn_user(conn);
-    return place_of(subscriber, scope) < subscriber->n_places;
+    return subscriber_find(subscriber, scope) < subscriber->n_places;
 }
 
 size_t crowd_held(const struct conn *conn)

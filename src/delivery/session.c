@@ -51,6 +51,13 @@ static bool flush(struct session *session)
     return !conn_busy(conn);
 }
 
+/* A client that reads is never closed for asking much at once. */
+static void flush_much(struct session *session)
+{
+    if (session->replies.len > SESSION_REPLIES_MAX / 2)
+        flush(session);
+}
+
 /* Nothing more is heard. What was answered before goes out, then the close. */
 static void end(struct crowd *crowd, struct session *session, unsigned code)
 {
@@ -68,8 +75,7 @@ static void say_error(struct talk *talk, struct str scope, const char *sentence)
     /* What cannot be a scope is not repeated: it may be as long as the message. */
     events_error(&session->replies, talk->format, scope.n <= SCOPE_MAX ? scope : (struct str){0},
                  sentence);
-    if (session->replies.len > SESSION_REPLIES_MAX / 2)
-        flush(session);
+    flush_much(session);
 }
 
 static void subscribe(struct talk *talk, const json_t *names, const json_t *position)
@@ -228,6 +234,7 @@ void session_bytes(const struct session_options *options, struct conn *conn, str
         on_event(&talk, read, &event);
         if (session->replies.overflow)
             end(options->crowd, session, WS_POLICY);
+        flush_much(session);
         if (ws_reader_idle(&session->reader))
             list_remove(&session->unfinished);
     }

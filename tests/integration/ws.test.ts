@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WebSocket as OtherWebSocket } from 'ws'
+import { cleanup } from './lib/cleanup.ts'
 import { Publisher } from './lib/publisher.ts'
 import { epochOf, named, sequenceOf, staleKeys, type StreamEvent } from './lib/sse.ts'
 import { config, open, serve, subscribe } from './lib/unstale.ts'
@@ -427,11 +428,11 @@ test('heartbeats come with a ping, and who answers none is closed; who answers i
   const bare = await open(t, server)
   const busy = await open(t, server, { scopes: ['a'], mute: true })
   const talking = setInterval(() => busy.say({ type: 'token', token: 'x' }), 300)
+  cleanup(t, () => clearInterval(talking))
   await mute.end()
   const took = Date.now() - began
   assert.ok(took >= 1900, `closed after ${took} ms`)
   await polite.until('beats', () => polite.pings >= 4)
-  clearInterval(talking)
   assert.ok(polite.events.filter(({ event }) => event === 'heartbeat').length >= 4)
   assert.ok(bare.pings >= 3 && named(bare.events, 'heartbeat').length >= 3)
   assert.deepEqual([polite.ended, bare.ended, busy.ended], [false, false, false])
