@@ -141,7 +141,10 @@ static void send_text(struct subscriber *subscriber, struct str text)
 
 static struct catchup *from_here(struct crowd *crowd, struct subscriber *subscriber, uint64_t from)
 {
-    return catchup_new(subscriber, crowd->options.worker, from, ++crowd->gathering);
+    struct catchup *catchup =
+        catchup_new(subscriber, crowd->options.worker, from, ++crowd->gathering);
+    subscriber->greeting = catchup->hello;
+    return catchup;
 }
 
 static void ask(struct crowd *crowd, struct catchup *catchup)
@@ -211,8 +214,10 @@ static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct 
     if (!catchup->unsent) {
         /* `ready` grants what all scopes have; less than before where one is added from the past.
          * Until the round is over no heartbeat may say more. */
-        if (catchup->hello)
+        if (catchup->hello) {
             subscriber->position = catchup->round.from;
+            subscriber->greeting = false;
+        }
         const struct piece piece = {.blob = catchup->blob, .to = catchup->blob->len};
         switch (conn_send(conn, &piece, 1, NULL)) {
         case CONN_SENT:
@@ -541,7 +546,7 @@ void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, u
     /* What the last finished tick granted to who is live is less than what some already have, and
      * so it is for who is behind only where a position was stored. */
     const struct subscriber *subscriber = conn_user(conn);
-    if (subscriber->state == SUBSCRIBER_OPENING)
+    if (subscriber->greeting || subscriber->n_added > 0)
         return;
     uint64_t position = subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
     events_heartbeat(out, (enum format)subscriber->format, wall_ms, crowd->current,
@@ -717,7 +722,7 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
 {
     struct subscriber *subscriber = conn_user(conn);
     if (subscriber->closing == 0)
-        subscriber->closing = (uint16_t)code;
+        subscriber->closing = code & 0x7fff;
     if (conn_busy(conn))
         return; /* crowd_writable comes back here */
     size_t index = close_code_index(subscriber->closing);

@@ -69,7 +69,8 @@ void crowd_set_peer(struct conn *conn, void *peer);
 bool crowd_closing(const struct conn *conn);
 /* The peer has sent something, so it lives. */
 void crowd_heard(struct conn *conn, uint64_t now);
-/* A heartbeat, as an answer. Nothing before the first `ready`, which tells all that one could. */
+/* A heartbeat, as an answer. Nothing while a `ready` is due: it tells all that a heartbeat could,
+ * and a position in front of it would not speak for the scopes that it is about. */
 void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, uint64_t wall_ms,
                            struct buf *out);
 /* For whom the peer asks, where that is another address; shown by crowd_look. */

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { cleanup } from './lib/cleanup.ts'
 import { requestBytes, Wire } from './lib/http.ts'
 import { config, open, serve, subscribe, type Unstale } from './lib/unstale.ts'
-import { PATIENCE, poll, SLOWER, sleep } from './lib/wait.ts'
+import { poll, SLOWER, sleep } from './lib/wait.ts'
 import { closing, fragments, frame, OP, text, upgradeBytes, WebSocketStream } from './lib/ws.ts'
 
 const MIB = 1024 * 1024

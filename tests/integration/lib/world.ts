@@ -139,11 +139,18 @@ export class Page {
         this.notices.push(event.data.id)
         break
     }
-    if (event.id !== null) this.#granted(event.id)
+    if (event.id !== null) this.#granted(event.id, event.event === 'ready')
   }
 
-  #granted(position: string): void {
-    if (this.position !== undefined && epochOf(this.position) === epochOf(position))
+  /** Gives a scope up: what it shows of it is nobody's promise any more. */
+  drop(scope: string): void {
+    this.held.delete(scope)
+    this.#copies.delete(scope)
+  }
+
+  /** A `ready` may grant less than before, where it is about a scope that goes on from an older position. */
+  #granted(position: string, less: boolean): void {
+    if (!less && this.position !== undefined && epochOf(this.position) === epochOf(position))
       assert.ok(sequenceOf(position) >= sequenceOf(this.position), `${this.name}: granted ${position} after ${this.position}`)
     this.position = position
     this.granted()
