@@ -8,7 +8,7 @@ import { type Config, config, directory, serve, subscribe, type Unstale } from '
 import { requestBytes, Wire } from './lib/http.ts'
 import { Database, follow, RULES, setup, sqliteConfig } from './lib/sqlite.ts'
 import { named, staleKeys } from './lib/sse.ts'
-import { poll, sleep } from './lib/wait.ts'
+import { poll, SLOWER, sleep } from './lib/wait.ts'
 
 const RULE = { scope: ['project:{project_id}'], stale: [['tasks', 'detail', '{id}']] }
 
@@ -239,5 +239,6 @@ test('reload after reload leaves no memory and no descriptor behind', async (t) 
   const [memory, files] = [server.rss(), descriptors()]
   for (let i = 0; i < 100; i++) await round(i)
   assert.ok(descriptors() <= files + 2, `${descriptors()} descriptors, ${files} before`)
-  assert.ok(server.rss() < memory + 4 * 1024 * 1024, `${server.rss()} bytes, ${memory} before`)
+  // A sanitizer keeps what was freed for a while, and finds leaks by itself.
+  if (SLOWER === 1) assert.ok(server.rss() < memory + 4 * 1024 * 1024, `${server.rss()} bytes, ${memory} before`)
 })
