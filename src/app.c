@@ -41,8 +41,9 @@
 enum {
     APP_WATCH_MAX = 16 * 1024 * 1024,
     APP_STATE_MAX = 1 << 30,
-    APP_SILENT_MS = 10000, /* so long a delivery thread may say nothing; it does each second */
-    APP_REST_MS = 1000,    /* how often the log says what it left out */
+    APP_SILENT_MS = 10000,     /* so long a delivery thread may say nothing; it does each second */
+    APP_REST_MS = 1000,        /* how often the log says what it left out */
+    APP_TICK_BYTES = 16 << 20, /* encoded for one tick */
 };
 
 enum phase {
@@ -711,6 +712,7 @@ static bool start(struct app *app, struct err *err)
                                               .seed = seed,
                                               .heartbeat_ms = app->config->limits.heartbeat_ms,
                                               .spread_ms = app->config->limits.spread_ms,
+                                              .tick_bytes = APP_TICK_BYTES,
                                               .ctx = app,
                                               .send = to_worker};
     app->exchange = exchange_new(&exchange);

@@ -116,6 +116,8 @@ static void write_hub_metrics(const struct report *report, struct buf *out)
          "Subscriptions greeted with `ready`."},
         {"unstale_ready_reset_total", METRICS_COUNTER, exchange.resets_told,
          "Of those, with a scope that was reset."},
+        {"unstale_tick_scopes_left_total", METRICS_COUNTER, exchange.left_to_rounds,
+         "Scopes that had no room in a tick (16 MiB): their subscribers ask, each for himself."},
         {"unstale_blobs_total", METRICS_COUNTER, exchange.blobs,
          "Messages encoded, one for all who get it."},
         {"unstale_blob_bytes_total", METRICS_COUNTER, exchange.blob_bytes, "Bytes of those."},

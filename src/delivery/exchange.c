@@ -30,6 +30,7 @@ struct exchange {
     const char *reason;
     struct buf out;
     struct tick *tick; /* the one that is being cut */
+    size_t tick_bytes; /* encoded for it */
     struct exchange_stats stats;
 };
 
@@ -90,6 +91,7 @@ static void encode(struct exchange *exchange, struct str scope, uint64_t previou
             return;
         uint32_t body = (uint32_t)exchange->out.len;
         events_position(&exchange->out, format, at(exchange, tick->position));
+        exchange->tick_bytes += exchange->out.len;
         struct tick_entry *entry = i < tick->n_entries ? &tick->entries[i] : tick_add(tick, scope);
         entry->blobs[format] =
             (struct tick_blob){.blob = take_out(exchange), .body = body, .notice = notice};
@@ -107,6 +109,11 @@ static void each_scope(void *ctx, struct str scope, uint64_t previous)
     if (!audience_has(exchange->audience, scope))
         return;
     exchange->tick->position = hub_sequence(exchange->options.hub); /* what hub_tick is moving to */
+    if (exchange->tick_bytes >= exchange->options.tick_bytes) {
+        tick_add(exchange->tick, scope)->ask = true;
+        exchange->stats.left_to_rounds++;
+        return;
+    }
     size_t first = exchange->tick->n_entries;
     for (size_t f = 0; f < FORMAT_COUNT; f++)
         if (exchange->used[f])
@@ -124,6 +131,7 @@ bool exchange_ready(const struct exchange *exchange)
 bool exchange_tick(struct exchange *exchange, uint64_t now)
 {
     struct hub *hub = exchange->options.hub;
+    exchange->tick_bytes = 0;
     exchange->tick = tick_new(hub_ticked(hub), 0);
     bool cut = hub_tick(hub, now, each_scope, exchange);
     exchange->tick->position = hub_ticked(hub);

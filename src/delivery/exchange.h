@@ -23,6 +23,7 @@ struct exchange_options {
     unsigned workers;
     struct hash_seed seed;
     uint64_t heartbeat_ms, spread_ms;
+    size_t tick_bytes; /* of one tick; the scopes that no longer fit are asked for by rounds */
     void *ctx;
     void (*send)(void *ctx, unsigned worker, struct mail *mail);
 };
@@ -45,6 +46,6 @@ void exchange_current(struct exchange *exchange, bool current);
 
 struct exchange_stats {
     size_t audience;
-    uint64_t answers, hellos, resets_told, blobs, blob_bytes;
+    uint64_t answers, hellos, resets_told, blobs, blob_bytes, left_to_rounds;
 };
 void exchange_stats(const struct exchange *exchange, struct exchange_stats *stats);

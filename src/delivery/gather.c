@@ -7,9 +7,9 @@ static void add_cell(struct gather *gather, const struct tick *tick, const struc
         return;
     for (uint32_t i = cell->first; i < cell->first + cell->entries; i++) {
         const struct tick_blob *blob = &tick->entries[i].blobs[format];
-        if (!blob->blob)
+        if (!blob->blob && !tick->entries[i].ask)
             continue;
-        if (gather->n == GATHER_PIECES - 1) {
+        if (tick->entries[i].ask || gather->n == GATHER_PIECES - 1) {
             gather->full = true;
             return;
         }

@@ -11,6 +11,7 @@
 #include "delivery/format.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct tick_blob {
 struct tick_entry {
     struct str scope; /* a scope or a family; the bytes are the tick's */
     struct tick_blob blobs[FORMAT_COUNT];
+    bool ask; /* the tick was large enough without it: who holds the scope asks for a round */
 };
 
 struct tick {

@@ -665,6 +665,7 @@ static void run_history(uint64_t seed)
                                               .workers = WORKERS,
                                               .heartbeat_ms = 400,
                                               .spread_ms = 5000,
+                                              .tick_bytes = roll(&world->dice, 2) ? 1 << 20 : 300,
                                               .ctx = world,
                                               .send = send_to_worker};
     world->exchange = exchange_new(&exchange);
