@@ -8,7 +8,7 @@ import { cleanup } from './lib/cleanup.ts'
 import { requestBytes, Wire } from './lib/http.ts'
 import { staleKeys, type Stream } from './lib/sse.ts'
 import { binary, config, serve, subscribe, type Unstale } from './lib/unstale.ts'
-import { poll, SLOWER } from './lib/wait.ts'
+import { poll, SLOWER, sleep } from './lib/wait.ts'
 
 function limit(server: Unstale, what: string): void {
   execFileSync('prlimit', ['--pid', String(server.pid), what])
@@ -93,6 +93,7 @@ test('without memory accepting pauses, open streams live on, and it goes on when
   const size = Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024
   // Less than it has, so that what it gives back in this moment does not count.
   limit(server, `--as=${size - 4 * 1024 * 1024}:unlimited`)
+  await sleep(100) // it asks every 10 ms whether there is room
   const waiting = Array.from({ length: 5 }, () => knock(t, server))
   await server.line(/accepting pauses, \d+ connections are open: Cannot allocate memory/)
   for (let i = 0; i < 50; i++) await live(server, publisher, streams, `meanwhile ${i}`)
