@@ -405,14 +405,6 @@ struct yaml *yaml_read(struct str text, yaml_variable *variable, void *ctx, stru
     return ok ? root : NULL;
 }
 
-const struct yaml_entry *yaml_find(const struct yaml *map, const char *name)
-{
-    for (const struct yaml_entry *entry = map->first; entry; entry = entry->next)
-        if (str_is(entry->name, name))
-            return entry;
-    return NULL;
-}
-
 /* ---- what a plain text means --------------------------------------------------------------- */
 
 static bool is_one_of(const struct yaml *node, const char *const *words, size_t n)

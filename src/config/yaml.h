@@ -55,8 +55,6 @@ typedef const char *yaml_variable(void *ctx, const char *name);
 /* NULL with `at` and `err`. An empty document is an empty MAP. `arena` needs YAML_MEMORY. */
 struct yaml *yaml_read(struct str text, yaml_variable *variable, void *ctx, struct arena *arena,
                        struct place *at, struct err *err);
-/* The entry of a MAP, or NULL. */
-const struct yaml_entry *yaml_find(const struct yaml *map, const char *name);
 
 /* What a plain text means by YAML 1.2's core schema, as far as JSON knows it. */
 bool yaml_is_null(const struct yaml *node);

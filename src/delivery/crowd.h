@@ -9,7 +9,7 @@
  *     whose target is T is handled after tick T and before every later one.
  *  3. A subscriber gets at most one write a tick. What of it the kernel does not take makes
  *     the subscriber behind; nothing is queued for it.
- *  4. At most `crowd_budget` writes are made in one call, then input is looked at again. */
+ *  4. A bounded number of writes is made in one call, then input is looked at again. */
 #pragma once
 
 #include "base/hash.h"

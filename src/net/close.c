@@ -2,10 +2,9 @@
 
 static const struct {
     const char *label;
-    bool error;
     const char *sentence;
 } rows[] = {
-#define X(name, label, error, sentence) [name] = {label, error, sentence},
+#define X(name, label, sentence) [name] = {label, sentence},
     CLOSE_REASONS(X)
 #undef X
 };
@@ -13,11 +12,6 @@ static const struct {
 const char *close_reason_label(enum close_reason reason)
 {
     return rows[reason].label;
-}
-
-bool close_reason_is_error(enum close_reason reason)
-{
-    return rows[reason].error;
 }
 
 const char *close_reason_sentence(enum close_reason reason)
