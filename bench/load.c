@@ -172,9 +172,11 @@ static void print(const struct run *run)
            "\"window\":%lu,\"size\":%zu,",
            options->name, transport_name(options->transport), options->subscribers, options->topics,
            (unsigned long)options->window, options->size);
-    printf("\"open\":%u,\"failed\":%u,\"connect_s\":%.4f,\"connects_per_s\":%.0f,", counts.open,
-           counts.failed, result->connect_s,
-           result->connect_s > 0 ? counts.open / result->connect_s : 0);
+    printf("\"open\":%u,\"failed\":%u,\"connect_s\":%.4f,\"connects_per_s\":%.0f,"
+           "\"cpu_us_per_connect\":%.2f,",
+           counts.open, counts.failed, result->connect_s,
+           result->connect_s > 0 ? counts.open / result->connect_s : 0,
+           counts.open ? (result->idle.cpu_s - result->before.cpu_s) * 1e6 / counts.open : 0);
     printf("\"sent\":%lu,\"accepted\":%lu,\"refused\":%lu,\"expected\":%lu,\"delivered\":%lu,"
            "\"lost\":%lu,\"doubled\":%lu,\"reordered\":%lu,\"timed_out\":%s,",
            (unsigned long)result->sent, (unsigned long)published.accepted,

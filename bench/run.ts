@@ -1,6 +1,6 @@
 /* Measures unstale, the floor and the peers that are installed, and writes what was found.
  *
- *     node bench/run.ts [--quick] [--rounds N] [--only WORKLOAD]… [--no-peers] [--out FOLDER]
+ *     node bench/run.ts [--quick] [--rounds N] [--only WORKLOAD]… [--peers | --no-peers] [--out FOLDER]
  *     node bench/run.ts --report FILE        only makes the report again
  *
  * scripts/bench builds everything and then runs this. Rounds are interleaved: in each, every server has every workload
@@ -25,7 +25,8 @@ const { values: asked } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     only: { type: 'string', multiple: true },
-    'no-peers': { type: 'boolean', default: false },
+    peers: { type: 'boolean' },
+    'no-peers': { type: 'boolean' },
     out: { type: 'string' },
     report: { type: 'string' },
   },
@@ -36,8 +37,11 @@ const quick = asked.quick
 const rounds = Number(asked.rounds ?? (quick ? 1 : 5))
 const out = asked.out ?? (quick ? build : join(repository, 'docs'))
 
+/** There is no time for them in a quick run, unless they are asked for. */
+const compared = asked.peers ? peers() : asked['no-peers'] || quick ? [] : peers()
 /** Peers are slower and stand only for comparison: fewer rounds. */
 const PEER_ROUNDS = 3
+const PEER_SECONDS = 20
 /** After that no further round is begun, so that the whole stays within 25 minutes. */
 const ROUNDS_MINUTES = 19
 
@@ -61,7 +65,7 @@ const data: Data = {
   seconds: 0,
   pinned: PINNED,
   machine: machine(),
-  missing: missingPeers(),
+  missing: compared.length ? missingPeers() : [],
   measured: [],
   failed: [],
   memory: [],
@@ -85,8 +89,8 @@ function contendersOf(workload: Workload, round: number): Contender[] {
   const own = [unstale('sse'), unstale('ws')]
   const floors = workload.floor === workload.name ? [floor('sse'), floor('ws')] : []
   const threads = workload.name === 'fan1k' ? THREADS : []
-  const others = workload.peers && !asked['no-peers'] && round < PEER_ROUNDS ? peers() : []
-  return [...floors, ...own, ...threads, ...others]
+  const others = workload.peers && round < PEER_ROUNDS ? compared : []
+  return [...floors, ...own, ...threads, ...others.filter(({ most }) => Number(workload.options['subscribers']) <= most)]
 }
 
 async function runRounds(): Promise<void> {
@@ -102,6 +106,7 @@ async function runRounds(): Promise<void> {
         const what = `${workload.name} ${contender.name} ${contender.transport}`
         await attempt(what, async () => {
           const options = optionsFor(workload, contender.share * (quick ? 0.4 : 1))
+          if (compared.includes(contender)) options['max-time'] = PEER_SECONDS
           const result = await against(contender, workload.kind, options)
           data.measured.push({ round, workload: workload.name, server: contender.name, transport: contender.transport, result })
           const figures = `${result.deliveries_per_s} deliveries/s, ${result.cpu_us_per_delivery.toFixed(2)} µs CPU each, lost ${result.lost}`
@@ -122,8 +127,7 @@ async function runOnce(): Promise<void> {
       await attempt(`memory ${contender.transport}`, async () => {
         data.memory.push(await memory(contender, { quick }))
       })
-    const others = asked['no-peers'] ? [] : peers().filter(({ transport }) => transport !== 'line')
-    for (const contender of others)
+    for (const contender of compared.filter(({ transport }) => transport !== 'line'))
       await attempt(`memory ${contender.name} ${contender.transport}`, async () => {
         data.memory.push(await memory(contender, { quick }, false))
       })

@@ -23,6 +23,8 @@ export interface Contender {
   readonly transport: Transport
   /** How much of a workload's messages it is given, so that a slow one takes no longer than the others. */
   readonly share: number
+  /** How many connections it may be given. */
+  readonly most: number
   start(): Promise<Serving>
 }
 
@@ -58,6 +60,7 @@ export function floor(transport: 'sse' | 'ws'): Contender {
     name: 'floor',
     transport,
     share: 1,
+    most: Infinity,
     start: async () => {
       const program = new Program([join(build, 'bench', 'floor')], { core: 'server' })
       const port = await program.announced()

@@ -9,6 +9,7 @@ export interface Result {
   open: number
   failed: number
   connects_per_s: number
+  cpu_us_per_connect: number
   sent: number
   accepted: number
   refused: number

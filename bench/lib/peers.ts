@@ -34,6 +34,7 @@ async function startNchan(): Promise<Serving> {
   writeFileSync(file, fill('nchan.conf', { FOLDER: folder.path, PORT: port, USER: user }))
   const nginx = new Program(['nginx', '-c', file, '-p', '/usr/share/nginx', '-e', join(folder.path, 'error.log')], { core: 'server' })
   await nginx.accepts(port)
+  await nginx.has(2)
   const load = ['--server', `127.0.0.1:${port}`, '--path', '/sub/%d', '--publish-path', '/pub/%d']
   return serving([nginx], () => load, { remove: folder.remove })
 }
@@ -85,6 +86,7 @@ interface Peer {
   name: string
   transports: readonly Transport[]
   share: number
+  most: number
   installed: boolean
   start(transport: Transport): Promise<Serving>
 }
@@ -94,20 +96,22 @@ const PEERS: readonly Peer[] = [
     name: 'nchan',
     transports: ['sse', 'ws'],
     share: 1,
+    most: 10_000,
     installed: program('nginx') && existsSync('/usr/lib/nginx/modules/ngx_nchan_module.so'),
     start: startNchan,
   },
-  { name: 'pushpin', transports: ['sse', 'ws'], share: 0.1, installed: program('pushpin') && program('zurl'), start: startPushpin },
-  { name: 'node http', transports: ['sse'], share: 0.3, installed: true, start: () => startNode('sse') },
-  { name: 'node ws', transports: ['ws'], share: 0.5, installed: existsSync(join(packages, 'node_modules', 'ws')), start: () => startNode('ws') },
+  { name: 'pushpin', transports: ['sse', 'ws'], share: 0.1, most: 1000, installed: program('pushpin') && program('zurl'), start: startPushpin },
+  { name: 'node http', transports: ['sse'], share: 0.3, most: 10_000, installed: true, start: () => startNode('sse') },
+  { name: 'node ws', transports: ['ws'], share: 0.5, most: 10_000, installed: existsSync(join(packages, 'node_modules', 'ws')), start: () => startNode('ws') },
   {
     name: 'socket.io',
     transports: ['ws'],
     share: 0.3,
+    most: 1000,
     installed: existsSync(join(packages, 'node_modules', 'socket.io')),
     start: () => startNode('socketio'),
   },
-  { name: 'redis', transports: ['line'], share: 1, installed: program('redis-server'), start: startRedis },
+  { name: 'redis', transports: ['line'], share: 1, most: 10_000, installed: program('redis-server'), start: startRedis },
 ]
 
 /** Those that are installed. */
@@ -117,6 +121,7 @@ export function peers(): Contender[] {
       name: peer.name,
       transport,
       share: peer.share,
+      most: peer.most,
       start: () => peer.start(transport),
     })),
   )

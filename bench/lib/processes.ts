@@ -120,6 +120,11 @@ export class Program {
     await this.#until(`accepts connections on ${port}`, async () => ((await connects(port)) ? true : null))
   }
 
+  /** It and what it started are at least so many processes. */
+  async has(processes: number): Promise<void> {
+    await this.#until(`is ${processes} processes`, () => (this.pids().length >= processes ? true : null))
+  }
+
   /** What it wrote, when it has ended in order. */
   async result(): Promise<string> {
     const code = await this.#ended

@@ -7,6 +7,7 @@ import { faults, type Target, type Workload, WORKLOADS } from './workloads.ts'
 type Row = readonly (string | number)[]
 
 function table(head: Row, rows: readonly Row[]): string {
+  if (rows.length === 0) return 'Not measured in this run.'
   const line = (cells: Row): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }
@@ -153,7 +154,10 @@ function workloadTables(of: Table): string {
           return value === null ? '-' : digits(value)
         }
         const rounds = of.rows(its, server, transport).length
-        if (!messages) return [server, NAMES[transport], rounds, get('connects_per_s'), ratio('connects_per_s')]
+        if (!messages) {
+          const cpu = of.figure(its, server, transport, 'cpu_us_per_connect') ?? NaN
+          return [server, NAMES[transport], rounds, get('connects_per_s'), ratio('connects_per_s'), `${digits(cpu)} µs`]
+        }
         const lost = of.rows(its, server, transport).reduce((sum, row) => sum + row.result.lost, 0)
         const cores = of.figure(its, server, transport, 'cores') ?? NaN
         const cells = [get('deliveries_per_s'), ratio('deliveries_per_s'), get('cpu_us_per_delivery'), ratio('cpu_us_per_delivery')]
@@ -161,7 +165,7 @@ function workloadTables(of: Table): string {
       })
     const head = messages
       ? ['server', 'transport', 'runs', 'deliveries/s', '× floor', 'CPU a delivery', '× floor', 'cores', 'p50', 'p99', 'lost']
-      : ['server', 'transport', 'runs', 'connects/s', '× floor']
+      : ['server', 'transport', 'runs', 'connects/s', '× floor', 'CPU a connection']
     return rows.length ? `### ${workload.name}: ${workload.title}\n\n${table(head, rows)}` : ''
   })
     .filter(Boolean)

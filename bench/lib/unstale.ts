@@ -59,5 +59,5 @@ export async function setUpSqlite(database: string, file: string): Promise<void>
 }
 
 export function unstale(transport: 'sse' | 'ws', settings: Settings = {}, name = 'unstale'): Contender {
-  return { name, transport, share: 1, start: () => startUnstale(transport, settings) }
+  return { name, transport, share: 1, most: Infinity, start: () => startUnstale(transport, settings) }
 }

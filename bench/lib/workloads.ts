@@ -92,9 +92,9 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'arrays',
-    title: '10,000 connections on 5,000 scopes, published in arrays',
+    title: 'the same in arrays of 2,500, eight at a time',
     kind: 'arrays',
-    options: { subscribers: 10000, topics: 5000, messages: 80000, array: 256, window: 1024, publishers: 4 },
+    options: { subscribers: 10000, topics: 5000, messages: 160000, array: 2500, window: 20000, publishers: 8 },
     floor: 'scopes',
     targets: [rate(2)],
     peers: false,
