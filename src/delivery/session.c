@@ -84,14 +84,17 @@ static void subscribe(struct talk *talk, const json_t *names, const json_t *posi
     struct scopes scopes;
     scopes_init(&scopes, options->authorizer, options->epoch, options->scopes_max);
     uint64_t since = scopes_since(&scopes, position ? string_of(position) : (struct str){0});
-    bool forbidden = false;
+    unsigned close = 0; /* where nothing is left to be read */
     for (size_t i = 0; i < json_array_size(names); i++) {
         struct str name = string_of(json_array_get(names, i));
         struct err err = ERR_INIT;
         unsigned status = scopes_add(&scopes, NULL, name, since, &err);
         if (status)
             say_error(talk, name, err.text);
-        forbidden = forbidden || status == 403;
+        if (status == 401)
+            close = CLOSE_CODE_TOKEN;
+        if (status == 403 && !close)
+            close = CLOSE_CODE_FORBIDDEN;
     }
     size_t held = crowd_held(talk->conn), more = scopes.n;
     for (size_t i = 0; i < scopes.n && held + more > options->scopes_max; i++)
@@ -100,8 +103,8 @@ static void subscribe(struct talk *talk, const json_t *names, const json_t *posi
         say_error(talk, (struct str){0}, TOO_MANY);
     } else if (scopes.n > 0) {
         crowd_add(options->crowd, talk->conn, scopes.items, scopes.n);
-    } else if (forbidden && held == 0) {
-        end(options->crowd, talk->session, CLOSE_CODE_FORBIDDEN);
+    } else if (close && held == 0) {
+        end(options->crowd, talk->session, close);
     }
     scopes_free(&scopes);
 }

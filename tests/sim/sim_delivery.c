@@ -566,6 +566,22 @@ static void client_changes_its_mind(struct world *world, struct client *client)
     crowd_add(world->crowds[client->worker], client->conn, &scope, 1);
 }
 
+/* What a session does with {"type":"ping"}: also in the middle of a round. */
+static void client_pings(struct world *world, struct client *client)
+{
+    if (!client->conn || !client->websocket || conn_busy(client->conn))
+        return;
+    struct buf text = BUF_INIT(4096);
+    crowd_write_heartbeat(world->crowds[client->worker], client->conn, world->now, &text);
+    if (text.len > 0) {
+        struct blob *blob = blob_new(buf_slice(&text));
+        const struct piece piece = {.blob = blob, .to = blob->len};
+        conn_send(client->conn, &piece, 1, NULL);
+        blob_unref(blob);
+    }
+    buf_free(&text);
+}
+
 /* Everybody who holds the scope is owed it. */
 static void owe_all(struct world *world, const struct debt *debt)
 {
@@ -687,7 +703,7 @@ static void run_history(uint64_t seed)
 
     for (unsigned step = 0; step < STEPS; step++) {
         struct client *client = &world->clients[roll(&world->dice, CLIENTS)];
-        switch (roll(&world->dice, 11)) {
+        switch (roll(&world->dice, 12)) {
         case 0:
             client_comes(world, client);
             break;
@@ -712,6 +728,9 @@ static void run_history(uint64_t seed)
             break;
         case 9:
             client_changes_its_mind(world, client);
+            break;
+        case 10:
+            client_pings(world, client);
             break;
         case 8:
             worker_works(world, (unsigned)roll(&world->dice, WORKERS));
