@@ -43,6 +43,15 @@ function familyOf(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(familyOf)]
 }
 
+/** When it was started, in ticks since the machine was; tells it from a later process of the same number. */
+function startOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? null
+  } catch {
+    return null
+  }
+}
+
 export interface ProgramOptions {
   core: Core
   cwd?: string
@@ -133,10 +142,13 @@ export class Program {
   }
 
   async stop(): Promise<void> {
+    const family = this.pids().map((pid) => ({ pid, start: startOf(pid) }))
     this.kill('SIGTERM')
     const late = setTimeout(() => this.kill('SIGKILL'), 3000)
     await this.#ended
     clearTimeout(late)
+    /* What put itself into a group of its own and outlived the rest. */
+    for (const { pid, start } of family) if (start !== null && startOf(pid) === start) process.kill(pid, 'SIGKILL')
   }
 }
 
