@@ -15,7 +15,7 @@ import type { Data } from './lib/data.ts'
 import { machine } from './lib/machine.ts'
 import { against, commits, growth, index, memory, slowReaders, THREADS } from './lib/once.ts'
 import { missingPeers, peers } from './lib/peers.ts'
-import { killAll, PINNED } from './lib/processes.ts'
+import { PINNED } from './lib/processes.ts'
 import { report } from './lib/report.ts'
 import { unstale } from './lib/unstale.ts'
 import { optionsFor, type Workload, WORKLOADS } from './lib/workloads.ts'
@@ -171,7 +171,6 @@ function write(): void {
   say(`written: ${join(out, 'benchmarks.md')}`)
 }
 
-process.on('exit', killAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 
 if (asked.report !== undefined) {

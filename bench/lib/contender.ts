@@ -33,10 +33,21 @@ export const repository = join(import.meta.dirname, '..', '..')
 /** Where the programs were built. */
 export const build = process.env['UNSTALE_BUILD'] ?? join(repository, 'build')
 
-/** A folder that is gone after `stop`. */
+const folders = new Set<string>()
+
+function removeFolder(path: string): void {
+  folders.delete(path)
+  rmSync(path, { recursive: true, force: true })
+}
+
+/* Of what could not be started, or was broken off. */
+process.on('exit', () => folders.forEach(removeFolder))
+
+/** A folder that is gone after `remove`, at the latest at the end. */
 export function scratch(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'unstale-bench-'))
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  folders.add(path)
+  return { path, remove: () => removeFolder(path) }
 }
 
 export function serving(

@@ -24,10 +24,10 @@ export function sleep(ms: number): Promise<void> {
 
 const alive = new Set<Program>()
 
-/** Ends what still runs; for when the whole run is broken off. */
-export function killAll(): void {
+/* What still runs when the whole run is broken off. */
+process.on('exit', () => {
   for (const program of alive) program.kill('SIGKILL')
-}
+})
 
 function childrenOf(pid: number): number[] {
   try {
