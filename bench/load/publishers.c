@@ -162,7 +162,7 @@ static size_t content_length(struct str head)
 /* False: it is not whole. */
 static bool parse_answer(struct str text, struct answer *answer)
 {
-    const char *end = memmem(text.p, text.n, "\r\n\r\n", 4);
+    const char *end = text.n ? memmem(text.p, text.n, "\r\n\r\n", 4) : NULL;
     if (!end)
         return false;
     struct str head = {.p = text.p, .n = (size_t)(end - text.p) + 4};
