@@ -295,20 +295,27 @@ static const struct form forms[] = {
                          {"data", false, take_notice_data}}},
 };
 
+static bool is_field(const struct form *form, struct str name)
+{
+    for (const struct field *field = form->fields; field->name; field++)
+        if (str_is(name, field->name))
+            return true;
+    return false;
+}
+
+/* The nearest name is looked for only where one is wrong: it costs more than reading the item. */
 static bool fields_known(const json_t *object, const struct form *form, struct err *err)
 {
     for (EACH_MEMBER(at, object)) {
-        struct nearest near = nearest_to(key_of(at));
-        bool known = false;
-        for (const struct field *field = form->fields; field->name && !known; field++) {
-            known = str_is(key_of(at), field->name);
-            nearest_offer(&near, str_of(field->name));
-        }
-        if (!known && key_of(at).n > NAME_MAX_BYTES)
+        if (is_field(form, key_of(at)))
+            continue;
+        if (key_of(at).n > NAME_MAX_BYTES)
             return err_set(err, "%s has no field with so long a name", form->what);
-        if (!known)
-            return err_set(err, "\"%.*s\": %s has no such field%s", STR_ARG(key_of(at)), form->what,
-                           nearest_hint(&near));
+        struct nearest near = nearest_to(key_of(at));
+        for (const struct field *field = form->fields; field->name; field++)
+            nearest_offer(&near, str_of(field->name));
+        return err_set(err, "\"%.*s\": %s has no such field%s", STR_ARG(key_of(at)), form->what,
+                       nearest_hint(&near));
     }
     return true;
 }
