@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "model/scope.h"
 #include "rules/compiled.h"
-#include "rules/template.h"
+#include "model/template.h"
 
 #include <stdlib.h>
 

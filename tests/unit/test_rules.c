@@ -5,7 +5,7 @@
 #include "model/key.h"
 #include "model/scope.h"
 #include "rules/rules.h"
-#include "rules/template.h"
+#include "model/template.h"
 
 /* JSON with ' for ", so that it can be read here. */
 static struct rules *compile(const char *quoted)
@@ -433,7 +433,7 @@ static void a_template_that_does_not_fit_its_arena_is_refused(void **state)
     struct err err = ERR_INIT;
     arena_init(&arena, 64);
     assert_false(template_parse(STR("{a}{b}{c}{d}{e}{f}{g}"), &arena, &template, &err));
-    assert_string_equal(err.text, "the rules are too large");
+    assert_string_equal(err.text, "there is too much of it");
     arena_free(&arena);
 }
 

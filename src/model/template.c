@@ -1,4 +1,4 @@
-#include "rules/template.h"
+#include "model/template.h"
 
 static bool wrong(struct err *err, struct str text, size_t at, const char *why)
 {
@@ -52,13 +52,13 @@ static bool take_column(struct reader *r, struct str *name, struct err *err)
     if (close == r->text.n)
         return wrong(err, r->text, open, "\"{\" is not closed; write \"{{\" for a brace");
     if (r->text.p[close] == '{')
-        return wrong(err, r->text, close, "\"{\" inside of a column's name");
+        return wrong(err, r->text, close, "\"{\" inside of a name");
     *name = (struct str){.p = r->copy, .n = close - open - 1};
     if (name->n == 0)
-        return wrong(err, r->text, open, "\"{}\" names no column");
+        return wrong(err, r->text, open, "\"{}\" names nothing");
     memcpy(r->copy, r->text.p + open + 1, name->n);
     if (name->p[0] == ' ' || name->p[name->n - 1] == ' ')
-        return wrong(err, r->text, open, "a column's name may not begin or end with a space");
+        return wrong(err, r->text, open, "a name may not begin or end with a space");
     r->copy += name->n;
     r->at = close + 1;
     return true;
@@ -69,7 +69,7 @@ bool template_parse(struct str text, struct arena *arena, struct template *out, 
     struct reader r = {.text = text, .copy = arena_alloc(arena, text.n + 1)};
     *out = (struct template){.parts = arena_alloc(arena, count_parts(text) * sizeof *out->parts)};
     if (!r.copy || !out->parts)
-        return err_set(err, "the rules are too large");
+        return err_set(err, "there is too much of it");
     while (r.at < text.n) {
         struct template_part *part = &out->parts[out->n];
         part->is_column = text.p[r.at] == '{' && !(r.at + 1 < text.n && text.p[r.at + 1] == '{');

@@ -1,8 +1,8 @@
-/* template: text with {columns} in it, as scopes and key parts are written.
+/* template: text with {names} in it, as scopes, key parts and the words of a dialect are written.
  *
  *     project:{project_id}        {id}        v{major}.{minor}        {{literal}}
  *
- * "{{" and "}}" are the braces themselves. A column's name is everything between
+ * "{{" and "}}" are the braces themselves. A name (in rules: a column's) is everything between
  * its braces: not empty, without braces, and not beginning or ending with a space.
  *
  * The parts and their text live in the arena given to template_parse. Literal
@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 struct template_part {
-    struct str text; /* the literal, its escapes undone, or the column's name */
+    struct str text; /* the literal, its escapes undone, or the name */
     bool is_column;
 };
 
@@ -29,6 +29,6 @@ struct template
 
 /* The sentence quotes the text and says where in it the mistake is. */
 bool template_parse(struct str text, struct arena *arena, struct template *out, struct err *err);
-/* "{id}": one column and nothing else, so that the value may keep its type. */
+/* "{id}": one name and nothing else, so that the value may keep its type. */
 bool template_is_column(const struct template *template);
 bool template_is_literal(const struct template *template);
