@@ -10,7 +10,8 @@
  * that.
  *
  * What is handed on:
- *  - Fields are the columns that the watch names and those of the primary key.
+ *  - Fields are the columns that the watch names and, where the rule has no `id:`, those of the
+ *    primary key.
  *  - before is known where an old row was sent and has the column: all of them with REPLICA
  * IDENTITY FULL, else the columns of the identity, and those only when one of them changed. Where
  * no old row was sent the columns of the identity are the same (differs SAME). What else was before
@@ -78,10 +79,10 @@ void pg_relations_free(struct pg_relations *relations);
 /* Forgets all tables, types and keys: a new connection. */
 void pg_relations_clear(struct pg_relations *relations);
 
-/* The primary key as the catalog has it, before or after the table is learned; n 0: it has none.
- * Not needed where the replica identity is the default one: then the stream itself says it. Holds
- * until the next call or clear; false when there is no room for it. */
-bool pg_relations_set_key(struct pg_relations *relations, uint32_t oid, const struct str *columns,
+/* The primary key of a learned table, as the catalog has it; n 0: it has none. Of use where the
+ * replica identity is not the default one, which the stream itself tells, and until the table's
+ * shape changes. Without it the id is not known there. Nothing where no such table was learned. */
+void pg_relations_set_key(struct pg_relations *relations, uint32_t oid, const struct str *columns,
                           size_t n);
 
 /* RELATION and TYPE. *relation (may be NULL) is the table, valid until the next call but apply.

@@ -127,9 +127,9 @@ struct pgoutput_relation {
     uint32_t oid;
     struct str schema; /* "pg_catalog" is sent as an empty text, and is read as that name */
     struct str name;
-    char identity; /* pg_class.relreplident: 'd' default, 'n' nothing, 'f' full, 'i' index */
-    size_t n;      /* columns that are still to be read */
-    struct str _rest;
+    char identity;    /* pg_class.relreplident: 'd' default, 'n' nothing, 'f' full, 'i' index */
+    size_t n;         /* columns that are still to be read */
+    struct str bytes; /* of those columns: two tables with the same have the same */
 };
 
 bool pgoutput_next_attribute(struct pgoutput_relation *relation,
