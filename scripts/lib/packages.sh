@@ -4,7 +4,7 @@
 BUILD_PACKAGES=(
     ca-certificates
     gcc libc6-dev meson ninja-build pkg-config
-    libuv1-dev libjansson-dev libyaml-dev libsqlite3-dev libhttp-parser-dev
+    libuv1-dev libjansson-dev libyaml-dev libsqlite3-dev libpq-dev libhttp-parser-dev
     libcurl4-openssl-dev libssl-dev
     libmicrohttpd-dev
     sqlite3
