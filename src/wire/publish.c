@@ -2,14 +2,13 @@
  * parser's tree (some hundred bytes for each value) is never there for more than one of them. */
 #include "wire/publish.h"
 
-#include "base/buf.h"
-#include "base/jsontext.h"
 #include "base/nearest.h"
 #include "model/scope.h"
+#include "wire/json_value.h"
 
 #include <jansson.h>
 
-enum { DEPTH_MAX = 32, NAME_MAX_BYTES = 256, FIELDS_MAX = 8, TEXT_MAX = 16 * 1024 * 1024 };
+enum { NAME_MAX_BYTES = 256, FIELDS_MAX = 8 };
 
 /* One item on its way from JSON to struct. */
 struct item {
@@ -31,45 +30,9 @@ static bool full(struct err *err)
     return err_set(err, "it is too large");
 }
 
-static struct str text_of(const json_t *string)
-{
-    return (struct str){.p = json_string_value(string), .n = json_string_length(string)};
-}
-
-static struct str key_of(void *at)
-{
-    return (struct str){.p = json_object_iter_key(at), .n = json_object_iter_key_len(at)};
-}
-
-/* jansson iterates only over objects that are not const; nothing is changed. */
-#define EACH_MEMBER(at, object)                                 \
-    void *at = json_object_iter((json_t *)(uintptr_t)(object)); \
-    at;                                                         \
-    at = json_object_iter_next((json_t *)(uintptr_t)(object), at)
-
-/* Whether the value nests at most `max` arrays and objects. */
-static bool shallow(const json_t *value, unsigned max)
-{
-    if (!json_is_array(value) && !json_is_object(value))
-        return true;
-    if (max == 0)
-        return false;
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (!shallow(json_array_get(value, i), max - 1))
-            return false;
-    for (EACH_MEMBER(at, value))
-        if (!shallow(json_object_iter_value(at), max - 1))
-            return false;
-    return true;
-}
-
 static bool canonical(struct item *item, const json_t *value, struct str *out)
 {
-    struct buf text = BUF_INIT(TEXT_MAX);
-    bool ok = jsontext_value(&text, value);
-    *out = ok ? arena_copy(item->arena, buf_slice(&text)) : (struct str){0};
-    buf_free(&text);
-    return out->p || full(item->err);
+    return json_value_canonical(value, item->arena, out) || full(item->err);
 }
 
 static bool copy(struct item *item, struct str text, struct str *out)
@@ -83,7 +46,7 @@ static bool take_name(struct item *item, const char *name, const json_t *value, 
 {
     if (!json_is_string(value))
         return err_set(item->err, "\"%s\": must be text", name);
-    struct str text = text_of(value);
+    struct str text = json_value_text(value);
     if (text.n == 0)
         return err_set(item->err, "\"%s\": may not be empty", name);
     if (text.n > NAME_MAX_BYTES)
@@ -117,31 +80,15 @@ static bool take_action(struct item *item, const char *name, const json_t *value
 
 static bool take_value(struct item *item, const char *name, const json_t *json, struct value *out)
 {
-    switch (json_typeof(json)) {
-    case JSON_NULL:
-        *out = (struct value){.type = VALUE_NULL};
+    switch (json_value(json, item->arena, out)) {
+    case JSON_VALUE_OK:
         return true;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        *out = (struct value){.type = VALUE_BOOL, .boolean = json_is_true(json)};
-        return true;
-    case JSON_INTEGER:
-        *out = value_int(json_integer_value(json));
-        return true;
-    case JSON_REAL:
-        *out = (struct value){.type = VALUE_REAL, .real = json_real_value(json)};
-        return true;
-    case JSON_STRING:
-        *out = (struct value){.type = VALUE_TEXT};
-        return copy(item, text_of(json), &out->text);
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        *out = (struct value){.type = VALUE_JSON};
-        if (!shallow(json, DEPTH_MAX))
-            return err_set(item->err, "\"%s\": is nested deeper than %d", name, DEPTH_MAX);
-        return canonical(item, json, &out->text);
+    case JSON_VALUE_DEEP:
+        return err_set(item->err, "\"%s\": is nested deeper than %d", name, JSON_VALUE_DEPTH);
+    case JSON_VALUE_FULL:
+        break;
     }
-    return false;
+    return full(item->err);
 }
 
 static bool take_id(struct item *item, const char *name, const json_t *value)
@@ -167,19 +114,20 @@ static bool take_rows(struct item *item, const char *name, const json_t *new)
     struct change_field *fields = arena_alloc(item->arena, (max ? max : 1) * sizeof *fields);
     if (!fields)
         return full(item->err);
-    for (EACH_MEMBER(at, old)) {
+    for (JSON_EACH_MEMBER(at, old)) {
         struct change_field *field = &fields[n++];
-        const json_t *after = json_object_getn(new, key_of(at).p, key_of(at).n);
-        if (!copy(item, key_of(at), &field->column) ||
+        const json_t *after =
+            json_object_getn(new, json_value_member(at).p, json_value_member(at).n);
+        if (!copy(item, json_value_member(at), &field->column) ||
             !take_value(item, "old", json_object_iter_value(at), &field->before) ||
             (after && !take_value(item, name, after, &field->after)))
             return false;
     }
-    for (EACH_MEMBER(at, new)) {
-        if (json_object_getn(old, key_of(at).p, key_of(at).n))
+    for (JSON_EACH_MEMBER(at, new)) {
+        if (json_object_getn(old, json_value_member(at).p, json_value_member(at).n))
             continue;
         struct change_field *field = &fields[n++];
-        if (!copy(item, key_of(at), &field->column) ||
+        if (!copy(item, json_value_member(at), &field->column) ||
             !take_value(item, name, json_object_iter_value(at), &field->after))
             return false;
     }
@@ -200,8 +148,8 @@ static bool take_change_data(struct item *item, const char *name, const json_t *
         return true;
     if (!json_is_object(value))
         return err_set(item->err, "\"%s\": must be an object", name);
-    if (!shallow(value, DEPTH_MAX))
-        return err_set(item->err, "\"%s\": is nested deeper than %d", name, DEPTH_MAX);
+    if (!json_value_shallow(value))
+        return err_set(item->err, "\"%s\": is nested deeper than %d", name, JSON_VALUE_DEPTH);
     return canonical(item, value, &item->out->change.data);
 }
 
@@ -215,7 +163,7 @@ static bool take_marks_scope(struct item *item, const char *name, const json_t *
     struct err why;
     if (!json_is_string(value))
         return err_set(item->err, "\"%s\": must be text", name);
-    struct str scope = text_of(value);
+    struct str scope = json_value_text(value);
     if (scope_is_family(scope)) {
         /* What stands in front of the "*" obeys the same rules as a scope. */
         struct str stem = scope_stem(scope);
@@ -241,9 +189,9 @@ static bool take_keys(struct item *item, const char *name, const json_t *value)
         const json_t *key = json_array_get(value, i);
         if (!json_is_array(key))
             return err_set(item->err, "\"%s\": key %zu: must be an array", name, i);
-        if (!shallow(key, DEPTH_MAX))
+        if (!json_value_shallow(key))
             return err_set(item->err, "\"%s\": key %zu: is nested deeper than %d", name, i,
-                           DEPTH_MAX);
+                           JSON_VALUE_DEPTH);
         if (!canonical(item, key, &marks->keys[i]))
             return false;
     }
@@ -255,9 +203,9 @@ static bool take_notice_scope(struct item *item, const char *name, const json_t 
     struct err why;
     if (!json_is_string(value))
         return err_set(item->err, "\"%s\": must be text", name);
-    if (!scope_check(text_of(value), &why))
+    if (!scope_check(json_value_text(value), &why))
         return scope_error(item, name, &why);
-    return copy(item, text_of(value), &item->out->notice.scope);
+    return copy(item, json_value_text(value), &item->out->notice.scope);
 }
 
 static bool take_notice_type(struct item *item, const char *name, const json_t *value)
@@ -269,8 +217,8 @@ static bool take_notice_data(struct item *item, const char *name, const json_t *
 {
     if (!value)
         return copy(item, STR("null"), &item->out->notice.data);
-    if (!shallow(value, DEPTH_MAX))
-        return err_set(item->err, "\"%s\": is nested deeper than %d", name, DEPTH_MAX);
+    if (!json_value_shallow(value))
+        return err_set(item->err, "\"%s\": is nested deeper than %d", name, JSON_VALUE_DEPTH);
     return canonical(item, value, &item->out->notice.data);
 }
 
@@ -306,16 +254,16 @@ static bool is_field(const struct form *form, struct str name)
 /* The nearest name is looked for only where one is wrong: it costs more than reading the item. */
 static bool fields_known(const json_t *object, const struct form *form, struct err *err)
 {
-    for (EACH_MEMBER(at, object)) {
-        if (is_field(form, key_of(at)))
+    for (JSON_EACH_MEMBER(at, object)) {
+        if (is_field(form, json_value_member(at)))
             continue;
-        if (key_of(at).n > NAME_MAX_BYTES)
+        if (json_value_member(at).n > NAME_MAX_BYTES)
             return err_set(err, "%s has no field with so long a name", form->what);
-        struct nearest near = nearest_to(key_of(at));
+        struct nearest near = nearest_to(json_value_member(at));
         for (const struct field *field = form->fields; field->name; field++)
             nearest_offer(&near, str_of(field->name));
-        return err_set(err, "\"%.*s\": %s has no such field%s", STR_ARG(key_of(at)), form->what,
-                       nearest_hint(&near));
+        return err_set(err, "\"%.*s\": %s has no such field%s", STR_ARG(json_value_member(at)),
+                       form->what, nearest_hint(&near));
     }
     return true;
 }
