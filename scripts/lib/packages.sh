@@ -16,6 +16,7 @@ TEST_PACKAGES=(
     clang libclang-rt-14-dev clang-format clang-tidy
     chromium
     iproute2 nginx-light
+    postgresql
     python3
 )
 
@@ -23,11 +24,22 @@ is_installed() {
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
+as_root() {
+    if (($(id -u) == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
 apt_quietly() {
-    local as=()
-    (($(id -u) == 0)) || as=(sudo -n)
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+    as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
         apt-get -q -o DPkg::Lock::Timeout=300 "$@"
+}
+
+# The tests start servers of their own; a PostgreSQL that comes with its package must not be started
+# beside them. Where Debian's settings for new clusters stand already, they are somebody's.
+no_cluster_of_its_own() {
+    local file=/etc/postgresql-common/createcluster.conf
+    [[ ! -e $file ]] || return 0
+    as_root mkdir -p "${file%/*}"
+    as_root tee "$file" <<<'create_main_cluster = false' >/dev/null
 }
 
 # need_packages NAME… — installs those that are missing, and touches nothing when none is: a second
@@ -50,6 +62,7 @@ need_packages() {
     fi
     say "· packages that are missing: ${missing[*]}"
     long_step "asking for the current list of packages" apt_quietly update
+    [[ " ${missing[*]} " != *" postgresql "* ]] || no_cluster_of_its_own
     long_step "installing them" \
         apt_quietly install --yes --no-install-recommends "${missing[@]}"
 }
