@@ -723,6 +723,7 @@ static bool start(struct app *app, struct err *err)
                                           .rules = app->rules,
                                           .exchange = app->exchange,
                                           .log = app->log,
+                                          .seed = seed,
                                           .ctx = app,
                                           .published = on_published};
     app->engine = engine_new(&engine);

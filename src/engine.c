@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "hub/again.h"
 #include "model/key.h"
 #include "model/scope.h"
 
@@ -13,8 +14,15 @@ enum { ENGINE_WHY_MAX = 512 };
 struct feed {
     struct source *source;
     bool current, waiting;
+    bool was_current;
+    uint64_t left_at; /* when it ceased to be current, ms of the engine's clock */
     char why[ENGINE_WHY_MAX];
-    uint64_t changes, transactions, gaps;
+    uint64_t changes, transactions, gaps, told_late;
+    /* Of a source that has `settle`: what it laid since the last tick, and what left in a tick
+     * before readers could see it. */
+    struct again *fresh, *kept;
+    bool asked, unsettled; /* `settle` is not answered; something is committed since the last one */
+    bool seen;             /* `kept` is to be laid again as soon as the hub is free */
 };
 
 struct engine {
@@ -47,11 +55,24 @@ static struct feed *feed_of(struct engine *engine, const struct source *source)
 
 /* ---- rules -> hub ---- */
 
+/* Where what the open transaction lays is kept until readers can see it; NULL: nowhere. */
+static struct again *keeping(struct engine *engine)
+{
+    return engine->open ? feed_of(engine, engine->open)->fresh : NULL;
+}
+
+static void lay(struct engine *engine, struct str scope, struct str key, uint64_t at_most_ms)
+{
+    struct again *again = keeping(engine);
+    hub_mark(engine->options.hub, scope, key, at_most_ms);
+    if (again)
+        again_mark(again, scope, key);
+}
+
 static void lay_mark(void *ctx, struct str scope, struct str key, uint64_t at_most_ms,
                      struct place rule)
 {
-    struct engine *engine = ctx;
-    hub_mark(engine->options.hub, scope, key, at_most_ms);
+    lay(ctx, scope, key, at_most_ms);
 }
 
 static void lay_entity(void *ctx, struct str scope, const struct rules_entity *entity,
@@ -64,6 +85,9 @@ static void lay_entity(void *ctx, struct str scope, const struct rules_entity *e
                                     .data = entity->data,
                                     .has_data = entity->has_data};
     hub_entity(engine->options.hub, scope, &laid);
+    struct again *again = keeping(engine);
+    if (again)
+        again_entity(again, scope, &laid);
 }
 
 static void apply(struct engine *engine, const struct change *change)
@@ -75,8 +99,7 @@ static void apply(struct engine *engine, const struct change *change)
 
 static void lay_all(void *ctx, struct str scope)
 {
-    struct engine *engine = ctx;
-    hub_mark(engine->options.hub, scope, KEY_ALL, 0);
+    lay(ctx, scope, KEY_ALL, 0);
 }
 
 /* ---- publishes ---- */
@@ -115,7 +138,7 @@ static void lay_publish(struct engine *engine, const struct publish *publish)
             break;
         case PUBLISH_MARKS:
             for (size_t k = 0; k < item->marks.n; k++) {
-                hub_mark(engine->options.hub, item->marks.scope, item->marks.keys[k], 0);
+                lay(engine, item->marks.scope, item->marks.keys[k], 0);
                 if (str_equal(item->marks.keys[k], KEY_ALL))
                     exchange_reason(engine->options.exchange, "published");
             }
@@ -152,9 +175,23 @@ void engine_publish(struct engine *engine, struct mail_publish *publish)
         take_publish(engine, publish);
 }
 
-/* The hub is free: first who published, then sources that were turned away, each once. */
+/* What was told too early is told again. */
+static void lay_seen(struct engine *engine, struct feed *feed)
+{
+    hub_begin(engine->options.hub, engine_now(engine));
+    again_lay(feed->kept, engine->options.hub);
+    hub_commit(engine->options.hub);
+    again_clear(feed->kept);
+    feed->seen = false;
+}
+
+/* The hub is free: first what readers can see at last, then who published, then sources that were
+ * turned away, each once. */
 static void let_others(struct engine *engine)
 {
+    for (size_t i = 0; i < engine->n_feeds; i++)
+        if (engine->feeds[i].seen)
+            lay_seen(engine, &engine->feeds[i]);
     while (!engine->open && !list_empty(&engine->publishes)) {
         struct list *node = engine->publishes.next;
         list_remove(node);
@@ -194,7 +231,9 @@ static void on_commit(void *ctx, struct source *source)
 {
     struct engine *engine = ctx;
     CHECK(engine->open == source);
-    feed_of(engine, source)->transactions++;
+    struct feed *feed = feed_of(engine, source);
+    feed->transactions++;
+    feed->unsettled = feed->fresh != NULL;
     hub_commit(engine->options.hub);
     engine->open = NULL;
     let_others(engine);
@@ -225,6 +264,9 @@ static void on_current(void *ctx, struct source *source, bool current, const cha
     struct feed *feed = feed_of(engine, source);
     struct str reason = str_of(why ? why : "");
     bool same = feed->current == current && str_is(reason, feed->why);
+    if (feed->current && !current)
+        feed->left_at = engine_now(engine);
+    feed->was_current = feed->was_current || current;
     feed->current = current;
     reason.n = reason.n < sizeof feed->why ? reason.n : sizeof feed->why - 1;
     memcpy(feed->why, reason.p, reason.n);
@@ -244,6 +286,61 @@ static void on_current(void *ctx, struct source *source, bool current, const cha
     }
 }
 
+static bool on_source_publish(void *ctx, struct source *source, const struct publish *publish,
+                              struct err *err)
+{
+    struct engine *engine = ctx;
+    CHECK(engine->open == source);
+    if (!publish_known(engine, publish, err)) {
+        engine->stats.publish_errors++;
+        return false;
+    }
+    lay_publish(engine, publish);
+    return true;
+}
+
+static void on_settled(void *ctx, struct source *source, bool visible)
+{
+    struct engine *engine = ctx;
+    struct feed *feed = feed_of(engine, source);
+    if (!feed->asked)
+        return;
+    feed->asked = feed->unsettled = false;
+    if (visible) {
+        again_clear(feed->fresh);
+    } else {
+        feed->told_late++;
+        again_move(feed->kept, feed->fresh);
+    }
+    engine_pump(engine);
+}
+
+static void on_seen(void *ctx, struct source *source)
+{
+    struct engine *engine = ctx;
+    struct feed *feed = feed_of(engine, source);
+    if (again_is_empty(feed->kept))
+        return;
+    feed->seen = true;
+    if (!engine->open)
+        let_others(engine);
+}
+
+/* Asks the sources whether readers see what is committed; false while one has not answered. */
+static bool all_settled(struct engine *engine)
+{
+    bool all = true;
+    for (size_t i = 0; i < engine->n_feeds; i++) {
+        struct feed *feed = &engine->feeds[i];
+        if (feed->unsettled && !feed->asked) {
+            feed->asked = true;
+            feed->source->ops->settle(feed->source);
+        }
+        all = all && !feed->asked;
+    }
+    return all;
+}
+
 /* ---- the loop ---- */
 
 static void on_due(uv_timer_t *timer)
@@ -257,6 +354,10 @@ void engine_pump(struct engine *engine)
         return; /* the commit, or the slowest thread's MAIL_TICKED, comes back here */
     uint64_t now = engine_now(engine);
     uint64_t due = hub_due(engine->options.hub, now);
+    if (due <= now && !all_settled(engine)) {
+        uv_timer_stop(&engine->due);
+        return; /* `settled` comes back here */
+    }
     if (due <= now) {
         exchange_tick(engine->options.exchange, now);
         due = hub_due(engine->options.hub, now);
@@ -292,7 +393,10 @@ struct engine *engine_new(const struct engine_options *options)
                                         .change = on_change,
                                         .commit = on_commit,
                                         .gap = on_gap,
-                                        .current = on_current};
+                                        .current = on_current,
+                                        .publish = on_source_publish,
+                                        .settled = on_settled,
+                                        .seen = on_seen};
     uv_prepare_init(options->loop, &engine->before);
     uv_check_init(options->loop, &engine->after);
     uv_timer_init(options->loop, &engine->due);
@@ -311,7 +415,12 @@ const struct source_sink *engine_sink(const struct engine *engine)
 void engine_add(struct engine *engine, struct source *source)
 {
     engine->feeds = mem_grow(engine->feeds, (engine->n_feeds + 1) * sizeof *engine->feeds);
-    engine->feeds[engine->n_feeds++] = (struct feed){.source = source, .why = "starting"};
+    struct feed *feed = &engine->feeds[engine->n_feeds++];
+    *feed = (struct feed){.source = source, .why = "starting"};
+    if (source->ops->settle) {
+        feed->fresh = again_new(engine->options.seed);
+        feed->kept = again_new(engine->options.seed);
+    }
     if (engine->current) {
         engine->current = false;
         exchange_current(engine->options.exchange, false);
@@ -324,6 +433,12 @@ void engine_replace(struct engine *engine, const struct source *from, struct sou
     CHECK(engine->open != from);
     feed->source = to;
     feed->waiting = false;
+    /* What was not seen yet, `to` reads again: the cursor of `from` stands before it. */
+    feed->asked = feed->unsettled = feed->seen = false;
+    if (feed->fresh) {
+        again_clear(feed->fresh);
+        again_clear(feed->kept);
+    }
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules)
@@ -369,13 +484,26 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    for (size_t i = 0; i < engine->n_feeds; i++) {
+        again_free(engine->feeds[i].fresh);
+        again_free(engine->feeds[i].kept);
+    }
     free(engine->feeds);
     free(engine);
+}
+
+static bool is_ready(const struct engine *engine, const struct feed *feed)
+{
+    uint64_t patience = feed->source->patience_ms;
+    return feed->current || (feed->was_current && engine_now(engine) - feed->left_at < patience);
 }
 
 void engine_stats(const struct engine *engine, struct engine_stats *stats)
 {
     *stats = engine->stats;
+    stats->ready = true;
+    for (size_t i = 0; i < engine->n_feeds; i++)
+        stats->ready = stats->ready && is_ready(engine, &engine->feeds[i]);
     stats->n_sources = engine->n_feeds;
     stats->current = engine->current;
 }
@@ -383,11 +511,18 @@ void engine_stats(const struct engine *engine, struct engine_stats *stats)
 struct engine_source_state engine_source(const struct engine *engine, size_t index)
 {
     const struct feed *feed = &engine->feeds[index];
-    return (struct engine_source_state){.name = feed->source->name,
+    struct engine_source_state state = {.name = feed->source->name,
                                         .kind = feed->source->ops->kind,
                                         .current = feed->current,
                                         .why = feed->why,
                                         .changes = feed->changes,
                                         .transactions = feed->transactions,
-                                        .gaps = feed->gaps};
+                                        .gaps = feed->gaps,
+                                        .ready = is_ready(engine, feed),
+                                        .told_late = feed->told_late};
+    if (feed->kept)
+        state.unseen = again_count(feed->kept);
+    if (feed->source->ops->numbers)
+        state.n_numbers = feed->source->ops->numbers(feed->source, state.numbers);
+    return state;
 }

@@ -23,6 +23,7 @@ struct engine_options {
     const struct rules *rules;
     struct exchange *exchange;
     const struct log *log;
+    struct hash_seed seed;
     void *ctx;
     /* The publish's answer goes back to its thread; owns the mail. */
     void (*published)(void *ctx, struct mail_publish *publish);
@@ -58,8 +59,13 @@ struct engine_source_state {
     const char *name;
     const char *kind;
     bool current;
+    bool ready;      /* current, or not for long: within the source's patience */
     const char *why; /* why not, or "" */
     uint64_t changes, transactions, gaps;
+    uint64_t unseen;    /* marks that were told before readers could see, not yet told again */
+    uint64_t told_late; /* times that a tick left before everything in it was visible */
+    size_t n_numbers;   /* its own */
+    struct source_number numbers[SOURCE_NUMBERS_MAX];
 };
 
 struct engine_stats {
@@ -67,6 +73,7 @@ struct engine_stats {
         unmatched;
     size_t n_sources;
     bool current; /* all of them */
+    bool ready;   /* all of them */
 };
 void engine_stats(const struct engine *engine, struct engine_stats *stats);
 struct engine_source_state engine_source(const struct engine *engine, size_t index);

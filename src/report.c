@@ -9,7 +9,7 @@ bool report_ready(const struct report *report, struct buf *json)
 {
     struct engine_stats stats;
     engine_stats(report->engine, &stats);
-    bool ready = stats.current && !report->stopping;
+    bool ready = stats.ready && !report->stopping;
     buf_printf(json, "{\"ready\":%s,\"stopping\":%s,\"sources\":[", ready ? "true" : "false",
                report->stopping ? "true" : "false");
     for (size_t i = 0; i < stats.n_sources; i++) {
@@ -51,6 +51,43 @@ static uint64_t gaps_of(const struct engine_source_state *source)
     return source->gaps;
 }
 
+static uint64_t unseen_of(const struct engine_source_state *source)
+{
+    return source->unseen;
+}
+
+static uint64_t told_late_of(const struct engine_source_state *source)
+{
+    return source->told_late;
+}
+
+static const struct source_number *find_number(const struct engine_source_state *source,
+                                               const char *name)
+{
+    for (size_t i = 0; i < source->n_numbers; i++)
+        if (strcmp(source->numbers[i].name, name) == 0)
+            return &source->numbers[i];
+    return NULL;
+}
+
+/* What one source has of its own, with the samples of all that have it too; said before where an
+ * earlier one has it. */
+static void write_own_number(const struct report *report, size_t i, size_t n,
+                             const struct source_number *number, struct buf *out)
+{
+    for (size_t k = 0; k < n; k++) {
+        struct engine_source_state source = engine_source(report->engine, k);
+        const struct source_number *same = find_number(&source, number->name);
+        if (same && k < i)
+            return;
+        if (k == i)
+            metrics_family(out, number->name, number->counter ? METRICS_COUNTER : METRICS_GAUGE,
+                           number->help);
+        if (same)
+            metrics_labelled(out, number->name, "source", str_of(source.name), same->value);
+    }
+}
+
 static void write_source_metrics(const struct report *report, struct buf *out)
 {
     struct engine_stats stats;
@@ -73,6 +110,17 @@ static void write_source_metrics(const struct report *report, struct buf *out)
     write_per_source(
         report, stats.n_sources, out, "unstale_source_gaps_total", METRICS_COUNTER,
         "Times that this source could not prove that it missed nothing; each is a reset.", gaps_of);
+    write_per_source(report, stats.n_sources, out, "unstale_source_unseen_marks", METRICS_GAUGE,
+                     "Marks told before readers could see their commit, not told again yet.",
+                     unseen_of);
+    write_per_source(report, stats.n_sources, out, "unstale_source_told_late_total",
+                     METRICS_COUNTER,
+                     "Ticks that left before readers could see all commits in them.", told_late_of);
+    for (size_t i = 0; i < stats.n_sources; i++) {
+        struct engine_source_state source = engine_source(report->engine, i);
+        for (size_t k = 0; k < source.n_numbers; k++)
+            write_own_number(report, i, stats.n_sources, &source.numbers[k], out);
+    }
 }
 
 static void write_hub_metrics(const struct report *report, struct buf *out)

@@ -7,6 +7,11 @@
  * nothing else in between; begin may be refused while another source's
  * transaction is open, and the source is then called with `resume`.
  *
+ * Visible: a database may announce a commit that its readers cannot see yet. A source that has
+ * `settle` is asked before a tick leaves with what it committed, and answers with `settled`; until
+ * then it begins no transaction. Where it cannot say "visible" in time, the tick leaves all the
+ * same, what was in it is kept, and laid once more when the source says `seen`.
+ *
  * Truth: a source that cannot prove that it missed nothing calls `gap` before it
  * hands on anything newer; starting without a proof is a gap too. While it is not
  * capturing it says current(false). It starts as not current. */
@@ -16,8 +21,11 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/change.h"
+#include "wire/publish.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct source;
 
@@ -32,7 +40,25 @@ struct source_sink {
     void (*gap)(void *ctx, struct source *source, struct str resource, const char *reason);
     /* Idempotent. `why` is a sentence for the log and /readyz, with what to do. */
     void (*current)(void *ctx, struct source *source, bool current, const char *why);
+    /* What the application published inside its own transaction. Inside of begin and commit only.
+     * False with a sentence, and nothing is laid, where a change has no rule. */
+    bool (*publish)(void *ctx, struct source *source, const struct publish *publish,
+                    struct err *err);
+    /* The answer to `settle`, at once or later: whether readers see everything that was committed
+     * to the sink. What they do not see is kept until `seen`. */
+    void (*settled)(void *ctx, struct source *source, bool visible);
+    /* Readers see now all that was kept. */
+    void (*seen)(void *ctx, struct source *source);
 };
+
+/* A number for /metrics. */
+struct source_number {
+    const char *name; /* "unstale_postgres_retained_bytes" */
+    const char *help;
+    bool counter;
+    uint64_t value;
+};
+enum { SOURCE_NUMBERS_MAX = 16 };
 
 struct source_ops {
     const char *kind; /* "sqlite" */
@@ -47,6 +73,10 @@ struct source_ops {
     /* Stops; calls `done` once, later or at once, when no handle is left on the loop. */
     void (*stop)(struct source *source, void (*done)(void *ctx), void *ctx);
     void (*free)(struct source *source); /* after stop */
+    /* NULL: what is committed to the sink is visible to every reader. */
+    void (*settle)(struct source *source);
+    /* NULL: it has none. Fills at most SOURCE_NUMBERS_MAX, returns how many. */
+    size_t (*numbers)(const struct source *source, struct source_number *out);
 };
 
 /* First member of every source. */
@@ -54,4 +84,7 @@ struct source {
     const struct source_ops *ops;
     struct source_sink sink;
     const char *name; /* for logs and metrics: "sqlite ./app.db"; owned by the source */
+    /* So long /readyz stays ready while a source that was current is not; pages are told at once.
+     */
+    uint64_t patience_ms;
 };
