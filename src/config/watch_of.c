@@ -14,6 +14,8 @@ static bool fill_columns(const struct rules *rules, struct watch_table *table, s
         table->columns[table->n_columns++] = (struct watch_column){.name = columns[i].column,
                                                                    .value = columns[i].value,
                                                                    .differs = columns[i].differs,
+                                                                   .scope = columns[i].scope,
+                                                                   .data = columns[i].data,
                                                                    .at = columns[i].at};
     free(columns);
     return table->columns != NULL;
@@ -41,6 +43,7 @@ struct watch *watch_from_rules(const struct rules *rules, struct arena *arena)
     for (size_t i = 0; i < n; i++) {
         struct watch_table *table = &watch->tables[watch->n_tables++];
         table->table = rules_resource(rules, i, &table->at);
+        table->name = rules_name(rules, table->table);
         if (!fill_columns(rules, table, arena) || !fill_id(rules, table, arena))
             return NULL;
     }

@@ -58,17 +58,41 @@ bool rules_has_wildcard(const struct rules *rules)
     return rules->wildcard != NULL;
 }
 
+struct str rules_name(const struct rules *rules, struct str resource)
+{
+    const struct compiled_rule *rule = compiled_find(rules, resource);
+    return rule && rule->name.n ? rule->name : resource;
+}
+
+/* What scopes, keys and the id are written with. */
+static column_set deriving(const struct compiled_rule *rule, column_set *scopes)
+{
+    column_set all = 0;
+    *scopes = 0;
+    for (size_t i = 0; i < rule->n_scopes; i++)
+        *scopes |= rule->scopes[i].pattern.columns;
+    for (size_t i = 0; i < rule->n_stale; i++)
+        all |= rule->stale[i].columns;
+    for (size_t i = 0; i < rule->n_ids; i++)
+        all |= (column_set)1 << rule->ids[i];
+    return all | *scopes;
+}
+
 size_t rules_columns(const struct rules *rules, struct str resource, struct rules_column *out,
                      size_t max)
 {
     const struct compiled_rule *rule = compiled_find(rules, resource);
     if (!rule)
         return 0;
+    column_set scopes, all = deriving(rule, &scopes);
     for (size_t i = 0; i < rule->n_columns && i < max; i++) {
         const struct compiled_column *column = &rule->columns[i];
+        column_set bit = (column_set)1 << i;
         out[i] = (struct rules_column){.column = column->name,
                                        .value = column->value,
                                        .differs = column->differs,
+                                       .scope = (scopes & bit) != 0,
+                                       .data = column->value && !(all & bit),
                                        .at = column->at};
     }
     return rule->n_columns;

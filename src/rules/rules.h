@@ -58,6 +58,8 @@ struct rules_column {
     struct str column;
     bool value;      /* before and after are needed */
     bool differs;    /* only whether it changed is needed */
+    bool scope;      /* a scope is written with it */
+    bool data;       /* its value is sent along (`data:`), and needed for nothing else */
     struct place at; /* one place that names it, for "no such column" */
 };
 
@@ -65,6 +67,8 @@ struct rules_column {
 size_t rules_count(const struct rules *rules);
 struct str rules_resource(const struct rules *rules, size_t index, struct place *at);
 bool rules_has_wildcard(const struct rules *rules);
+/* What a resource's rule calls it on the wire; the resource itself where there is no `name:`. */
+struct str rules_name(const struct rules *rules, struct str resource);
 /* The columns that a resource's rule names, its own and those of "*" excluded:
  * fills at most `max`, returns how many there are. `id` columns are included. */
 size_t rules_columns(const struct rules *rules, struct str resource, struct rules_column *out,

@@ -26,6 +26,7 @@ struct watch watch_copy(const struct watch *watch, struct arena *arena)
         struct watch_table *to = &kept.tables[i];
         *to = *from;
         to->table = copy(arena, from->table);
+        to->name = copy(arena, from->name);
         to->columns = take(arena, (from->n_columns + 1) * sizeof *to->columns);
         for (size_t k = 0; k < from->n_columns; k++) {
             to->columns[k] = from->columns[k];

@@ -15,11 +15,14 @@ struct watch_column {
     struct str name;
     bool value;      /* old and new value are needed */
     bool differs;    /* only whether an update changed it */
+    bool scope;      /* a scope depends on it */
+    bool data;       /* the value is only sent along: a source that must not carry rows leaves it */
     struct place at; /* in the configuration, for "no such column" */
 };
 
 struct watch_table {
     struct str table;
+    struct str name; /* what it is called on the wire; perhaps the same */
     struct place at;
     struct watch_column *columns; /* the id columns among them */
     size_t n_columns;

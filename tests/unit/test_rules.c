@@ -4,8 +4,8 @@
 
 #include "model/key.h"
 #include "model/scope.h"
-#include "rules/rules.h"
 #include "model/template.h"
+#include "rules/rules.h"
 
 /* JSON with ' for ", so that it can be read here. */
 static struct rules *compile(const char *quoted)
@@ -43,19 +43,23 @@ static void columns_are_told_once_with_what_they_are_needed_for(void **state)
     struct rules *rules = compile(TASKS);
     static const struct {
         const char *name;
-        bool value, differs;
-    } expected[] = {{"uuid", true, false}, {"status", true, true}, {"project_id", true, false},
-                    {"owner", true, true}, {"title", false, true}, {"id", true, false}};
+        bool value, differs, scope, data;
+    } expected[] = {{"uuid", true, false, false, false},      {"status", true, true, false, true},
+                    {"project_id", true, false, true, false}, {"owner", true, true, true, false},
+                    {"title", false, true, false, false},     {"id", true, false, false, true}};
     struct rules_column columns[10];
     assert_int_equal(rules_columns(rules, STR("tasks"), columns, 10), 6);
     for (size_t i = 0; i < 6; i++) {
         assert_text(columns[i].column, expected[i].name);
         assert_int_equal(columns[i].value, expected[i].value);
         assert_int_equal(columns[i].differs, expected[i].differs);
+        assert_int_equal(columns[i].scope, expected[i].scope);
+        assert_int_equal(columns[i].data, expected[i].data);
         assert_int_equal(columns[i].at.line, 1);
     }
     assert_int_equal(rules_columns(rules, STR("tasks"), columns, 2), 6);
     assert_int_equal(rules_columns(rules, STR("nobody"), columns, 10), 0);
+    assert_text(rules_name(rules, STR("tasks")), "tasks");
     assert_int_equal(rules_columns(rules, STR("*"), columns, 10), 0);
     rules_free(rules);
 }
