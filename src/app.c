@@ -107,6 +107,15 @@ static void to_worker(void *ctx, unsigned worker, struct mail *mail)
         worker_post(app->workers[worker], mail);
 }
 
+/* For what was posted to them. */
+static void wake_workers(void *ctx)
+{
+    struct app *app = ctx;
+    for (unsigned i = 0; i < app->n_workers; i++)
+        if (app->workers[i] && !app->worker_stopped[i])
+            worker_wake(app->workers[i]);
+}
+
 static void on_published(void *ctx, struct mail_publish *publish)
 {
     publish->mail.kind = MAIL_PUBLISHED;
@@ -264,6 +273,7 @@ static void sources_are_gone(void *ctx)
         app->workers_left++;
         to_worker(app, i, stopping);
     }
+    wake_workers(app); /* there may be no engine whose turn ends */
     worker_is_gone(app);
 }
 
@@ -725,7 +735,8 @@ static bool start(struct app *app, struct err *err)
                                           .log = app->log,
                                           .seed = seed,
                                           .ctx = app,
-                                          .published = on_published};
+                                          .published = on_published,
+                                          .turned = wake_workers};
     app->engine = engine_new(&engine);
     /* After the engine: what the admin listener is asked, the engine answers, also while a start
      * that failed halfway stops. */

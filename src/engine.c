@@ -368,14 +368,20 @@ void engine_pump(struct engine *engine)
         uv_timer_start(&engine->due, on_due, due > now ? due - now : 1, 0);
 }
 
+static void turn(struct engine *engine)
+{
+    engine_pump(engine);
+    engine->options.turned(engine->options.ctx);
+}
+
 static void on_before(uv_prepare_t *before)
 {
-    engine_pump(before->data);
+    turn(before->data);
 }
 
 static void on_after(uv_check_t *after)
 {
-    engine_pump(after->data);
+    turn(after->data);
 }
 
 struct engine *engine_new(const struct engine_options *options)

@@ -27,6 +27,8 @@ struct engine_options {
     void *ctx;
     /* The publish's answer goes back to its thread; owns the mail. */
     void (*published)(void *ctx, struct mail_publish *publish);
+    /* All that a turn of the loop had to say is posted: now the threads may be woken. */
+    void (*turned)(void *ctx);
 };
 
 struct engine *engine_new(const struct engine_options *options);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-    EXCHANGE_AHEAD = 2,          /* ticks that a thread may have before it */
+    EXCHANGE_AHEAD = 1,          /* ticks that a thread may have before it */
     EXCHANGE_ROUND_SCOPES = 256, /* looked at for one answer */
     /* Of one answer while it is being written. What leaves is 16 kB; more only where a single
      * notice, or a `ready` of very many scopes, is larger, and those are bounded by the body

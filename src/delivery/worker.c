@@ -24,6 +24,7 @@ struct worker {
     struct crowd *crowd;
     struct api *api;
     uv_timer_t beat, stats, end;
+    uv_prepare_t post;
     /* Draining: of `streams` that there were at drain_from, each ends at a moment of its own. */
     uint64_t drain_from, drain_ms, end_at;
     size_t streams;
@@ -75,9 +76,11 @@ static void on_closed(void *ctx, struct conn *conn, enum close_reason reason)
     }
 }
 
+/* Before the write pass: the hub works on what came in while this thread writes. */
 static void on_turn(void *ctx)
 {
     struct worker *worker = ctx;
+    mailbox_wake(worker->options.to_hub);
     if (crowd_work(worker->crowd))
         server_wake(worker->server);
 }
@@ -87,6 +90,12 @@ static const struct server_ops ops = {.request = on_request,
                                       .writable = on_writable,
                                       .closed = on_closed,
                                       .turn = on_turn};
+
+static void on_post(uv_prepare_t *post)
+{
+    struct worker *worker = post->data;
+    mailbox_wake(worker->options.to_hub);
+}
 
 /* ---- timers ---- */
 
@@ -131,8 +140,10 @@ static void on_stopped(void *ctx)
     uv_close((uv_handle_t *)&worker->beat, NULL);
     uv_close((uv_handle_t *)&worker->stats, NULL);
     uv_close((uv_handle_t *)&worker->end, NULL);
+    uv_close((uv_handle_t *)&worker->post, NULL);
     mailbox_close(worker->box);
     tell(worker, MAIL_STOPPED);
+    mailbox_wake(worker->options.to_hub);
 }
 
 /* As many as should be open by now stay so. */
@@ -287,6 +298,9 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                     .ctx = worker,
                                     .post = to_hub};
     worker->api = api_new(&api);
+    uv_prepare_init(&worker->loop, &worker->post);
+    worker->post.data = worker;
+    uv_prepare_start(&worker->post, on_post);
     uv_timer_init(&worker->loop, &worker->beat);
     uv_timer_init(&worker->loop, &worker->stats);
     uv_timer_init(&worker->loop, &worker->end);
@@ -305,6 +319,11 @@ const char *worker_address(const struct worker *worker)
 void worker_post(struct worker *worker, struct mail *mail)
 {
     mailbox_post(worker->box, mail);
+}
+
+void worker_wake(struct worker *worker)
+{
+    mailbox_wake(worker->box);
 }
 
 void worker_free(struct worker *worker)

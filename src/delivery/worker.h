@@ -32,5 +32,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
 const char *worker_address(const struct worker *worker);
 /* Any thread. */
 void worker_post(struct worker *worker, struct mail *mail);
+/* For what was posted since; see net/mailbox.h. */
+void worker_wake(struct worker *worker);
 /* After its MAIL_STOPPED came: joins the thread. */
 void worker_free(struct worker *worker);

@@ -244,13 +244,20 @@ void hub_lay_held(struct hub *hub, uint64_t now)
 
 /* ---- reading ---- */
 
+static bool is_after(const struct notice *notice, uint64_t P, const struct hub_reader *reader)
+{
+    return notice->position > P && notice->number > reader->notice_after;
+}
+
 static void read_notices(const struct extra *extra, uint64_t P, const struct hub_reader *reader,
                          size_t *n)
 {
-    LIST_EACH (node, &extra->notices) {
+    /* A full ring is mostly old, so what is new is found from its end. */
+    const struct list *old = extra->notices.prev;
+    while (old != &extra->notices && is_after(LIST_ITEM(old, struct notice, in_ring), P, reader))
+        old = old->prev;
+    for (const struct list *node = old->next; node != &extra->notices; node = node->next) {
         const struct notice *notice = LIST_ITEM(node, struct notice, in_ring);
-        if (notice->position <= P || notice->number <= reader->notice_after)
-            continue;
         if (notice->position > reader->notice_until && reader->notice_until)
             break;
         struct hub_notice told = {
