@@ -1,0 +1,74 @@
+/* guests: who the streams of a delivery thread belong to, and until when.
+ *
+ * Beside the crowd, since a stream without authentication has none of this. A guest that is not in
+ * the table is everyone (auth: none).
+ *
+ * What always holds:
+ *  1. A guest holds no scope that its identity may not read: what ends a right tells `revoked`,
+ *     takes the scope away, and ends the stream with 4403 where none is left.
+ *  2. A guest whose identity has ended is told so and closed with 4401: within a second.
+ *  3. Whoever asked for a family ("project:*") follows it: what is granted later is added, with a
+ *     `ready` that calls it reset.
+ *
+ * Thread: the delivery thread's. */
+#pragma once
+
+#include "base/str.h"
+#include "delivery/authorizer.h"
+#include "delivery/crowd.h"
+#include "delivery/identity.h"
+#include "delivery/quota.h"
+#include "net/server.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guests;
+
+struct guests_options {
+    struct crowd *crowd;
+    struct server *server;
+    unsigned scopes_max; /* of one subscription */
+};
+
+struct guests_stats {
+    uint64_t expired;   /* streams whose identity ended */
+    uint64_t unknown;   /* WebSockets that did not say in time who they are */
+    uint64_t renewed;   /* `token` messages that were taken */
+    uint64_t revoked;   /* scopes taken away */
+    uint64_t granted;   /* scopes added to who follows their family */
+    uint64_t forbidden; /* streams that ended since nothing was left */
+};
+
+struct guests *guests_new(const struct guests_options *options);
+/* Every connection must be gone. */
+void guests_free(struct guests *guests);
+
+/* Takes the identity, and the seat with the quota that it is of. The crowd knows the connection.
+ * `known_by`: nobody has to say by then (ms of the loop's clock) who it is. */
+void guests_add(struct guests *guests, struct conn *conn, struct identity *identity,
+                struct quota *quota, const struct quota_seat *seat, uint64_t known_by);
+/* Before crowd_closed. */
+void guests_remove(struct guests *guests, struct conn *conn);
+/* Never NULL. */
+const struct identity *guests_identity(const struct guests *guests, const struct conn *conn);
+/* From here on scopes of the family are added as they are granted. */
+void guests_follow(struct guests *guests, struct conn *conn, struct str family);
+void guests_unfollow(struct guests *guests, struct conn *conn, struct str family);
+/* Another identity of the same guest; takes it. Rights that it has no more end, those that it has
+ * in a followed family are added. The connection may be closing afterwards. */
+void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity);
+/* A seat for who has none yet. */
+void guests_seat(struct guests *guests, struct conn *conn, struct quota *quota,
+                 const struct quota_seat *seat);
+
+/* Ends those whose time is over. */
+void guests_expire(struct guests *guests, uint64_t now, uint64_t wall_ms);
+/* Everyone under other settings. Who cannot be asked about now stays as he is. */
+void guests_recheck(struct guests *guests, const struct authorizer *authorizer);
+/* Every guest of that user: a right came or went (`from`: IDENTITY_LIVE, …). */
+void guests_grant(struct guests *guests, struct str user, struct str scope, unsigned from);
+void guests_revoke(struct guests *guests, struct str user, struct str scope, unsigned from);
+
+void guests_stats(const struct guests *guests, struct guests_stats *stats);
