@@ -7,6 +7,7 @@
 #include "source/pg_value.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -30,6 +31,7 @@ struct known {
     struct pg_relation relation;
     struct pgoutput_relation described; /* slices of `bytes` */
     char *bytes;
+    char *root; /* SCHEMA.NAME of the table whose rows these are; NULL: its own */
     struct picked *picked;
     size_t n_picked;
     size_t *key; /* indexes into `picked`, where the primary key is the id */
@@ -109,6 +111,7 @@ static void free_known(struct pg_relations *relations, struct known *known)
 {
     free_columns(relations, known);
     free(known->bytes);
+    free(known->root);
     free(known);
 }
 
@@ -153,23 +156,17 @@ const struct pg_relation *pg_relations_find(const struct pg_relations *relations
 
 /* ---- what is known of a table ---- */
 
-static bool is_named(struct str table, struct str schema, struct str name)
-{
-    return table.n == schema.n + 1 + name.n && str_starts(table, schema) &&
-           table.p[schema.n] == '.' && str_equal(str_from(table, schema.n + 1), name);
-}
-
-/* `qualified`: SCHEMA.NAME, which the name is a part of. */
-static void name_resource(const struct watch *watch, struct str qualified,
+/* `qualified`: SCHEMA.NAME with a schema of n bytes. */
+static void name_resource(const struct watch *watch, struct str qualified, size_t n,
                           struct pg_relation *relation)
 {
-    bool is_public = str_is(relation->schema, "public");
+    struct str schema = {.p = qualified.p, .n = n}, name = str_from(qualified, n + 1);
+    bool is_public = str_is(schema, "public");
     relation->watched = NULL;
-    relation->resource = is_public ? relation->name : qualified;
+    relation->resource = is_public ? name : qualified;
     for (size_t i = 0; i < watch->n_tables && !relation->watched; i++) {
         struct str table = watch->tables[i].table;
-        if ((is_public && str_equal(table, relation->name)) ||
-            is_named(table, relation->schema, relation->name)) {
+        if (str_equal(table, qualified) || (is_public && str_equal(table, name))) {
             relation->watched = &watch->tables[i];
             relation->resource = table;
         }
@@ -200,7 +197,8 @@ static void copy_description(struct known *known, const struct pgoutput_relation
     relation->name = known->described.name;
     relation->identity = told->identity;
     relation->n_columns = told->n;
-    name_resource(watch, (struct str){.p = bytes, .n = qualified}, relation);
+    if (!known->root)
+        name_resource(watch, (struct str){.p = bytes, .n = qualified}, told->schema.n, relation);
 }
 
 static bool among(struct str name, const struct str *names, size_t n)
@@ -244,7 +242,7 @@ static void note_lacks(struct known *known)
                 picked = &known->picked[j];
         if (!picked)
             missing[relation->n_missing++] = name;
-        else if (!picked->identity)
+        else if (!picked->identity && !watched->columns[i].data)
             uncovered[relation->n_uncovered++] = name;
     }
 }
@@ -300,6 +298,21 @@ void pg_relations_set_key(struct pg_relations *relations, uint32_t oid, const st
     static const struct str none;
     if (known && known->relation.identity != 'd')
         pick_columns(relations, known, columns ? columns : &none, n);
+}
+
+void pg_relations_set_root(struct pg_relations *relations, uint32_t oid, struct str schema,
+                           struct str name)
+{
+    struct known *known = find(relations, oid);
+    if (!known)
+        return;
+    size_t n = schema.n + 1 + name.n;
+    char *root = mem_new(n + 1);
+    snprintf(root, n + 1, "%.*s.%.*s", STR_ARG(schema), STR_ARG(name));
+    free(known->root);
+    known->root = root;
+    name_resource(relations->watch, (struct str){.p = root, .n = n}, schema.n, &known->relation);
+    pick_columns(relations, known, NULL, 0);
 }
 
 static bool is_same(const struct pgoutput_relation *a, const struct pgoutput_relation *b)

@@ -79,6 +79,12 @@ void pg_relations_free(struct pg_relations *relations);
 /* Forgets all tables, types and keys: a new connection. */
 void pg_relations_clear(struct pg_relations *relations);
 
+/* The rows of a learned table are those of another one: of a partition, of what inherits. Keeps
+ * until clear, and forgets what pg_relations_set_key said. Nothing where no such table was learned.
+ */
+void pg_relations_set_root(struct pg_relations *relations, uint32_t oid, struct str schema,
+                           struct str name);
+
 /* The primary key of a learned table, as the catalog has it; n 0: it has none. Of use where the
  * replica identity is not the default one, which the stream itself tells, and until the table's
  * shape changes. Without it the id is not known there. Nothing where no such table was learned. */
