@@ -54,7 +54,7 @@ enum {
     JWK_SIGNATURE_MAX = 1024,   /* bytes: an RSA key of JWK_RSA_MAX */
 };
 
-/* JWK_ALGS for anything else. Case matters (RFC 7515, 4.1.1). */
+/* JWK_ALGS for anything else. Case matters (RFC 7515, 4.1.1). "Ed25519" is EdDSA (RFC 9864). */
 enum jwk_alg jwk_alg_of(struct str name);
 const char *jwk_alg_name(enum jwk_alg alg);
 

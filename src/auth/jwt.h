@@ -18,11 +18,13 @@
 #include <stdint.h>
 
 enum {
-    JWT_MAX = 16 * 1024,      /* bytes of a token */
-    JWT_DEPTH_MAX = 16,       /* arrays and objects in each other */
-    JWT_TRIES_MAX = 8,        /* keys that a token without a name is tried with */
-    JWT_TIME_MAX = 253402300, /* thousands of seconds: the year 9999; a later time is malformed */
+    JWT_MAX = 16 * 1024, /* bytes of a token */
+    JWT_DEPTH_MAX = 16,  /* arrays and objects in each other */
+    JWT_TRIES_MAX = 8,   /* keys that a token without a name is tried with */
 };
+
+/* The last second of the year 9999. A later one, or one before 1970, is malformed. */
+#define JWT_SECONDS_MAX INT64_C(253402300799)
 
 enum jwt_result {
     JWT_GOOD,
@@ -47,14 +49,11 @@ const char *jwt_result_name(enum jwt_result result);
 struct jwt_policy {
     const char *const *issuers; /* one of them; n 0: whoever */
     size_t n_issuers;
-    const char *const *audiences; /* one of them must be among the token's; n 0: see below */
-    size_t n_audiences;
-    int64_t leeway_ms;    /* how wrong clocks may be, in both directions */
-    bool expiry_optional; /* a token without "exp" is good for ever */
+    const char *const *audiences; /* one of them must be among the token's */
+    size_t n_audiences;           /* n 0: the token may name none (RFC 7519, 4.1.3) */
+    int64_t leeway_ms;            /* how wrong clocks may be, in both directions */
+    bool expiry_optional;         /* a token without "exp" is good for ever */
 };
-
-/* A token that names an audience while the policy has none is accepted: RFC 7519, 4.1.3 leaves it
- * to the application whether it has a name, and here that is the configuration. */
 
 struct jwt {
     json_t *claims;     /* an object, owned by the caller; jwt_free */
