@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/map.ts', 'src/persist.ts', 'src/helpers.ts'],
+  entry: ['src/index.ts', 'src/map.ts', 'src/persist.ts', 'src/helpers.ts', 'src/report.ts'],
   format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',

@@ -23,16 +23,11 @@ export function fullJitter(failures: number, random: number, bounds: BackoffBoun
 /** Adds what the server asked for. `retry:` is random per client already, so it is a floor; a `Retry-After` is the
  *  same for everybody whom the server turned away, so the jitter comes on top of it. */
 export function nextWait(jitter: number, retry: number, retryAfter: number): number {
-  const floor = Math.min(retry, LONGEST_SERVER_WAIT)
-  const after = Math.min(retryAfter, LONGEST_SERVER_WAIT)
-  return Math.max(floor, after + jitter)
+  return Math.max(Math.min(retry, LONGEST_SERVER_WAIT), Math.min(retryAfter, LONGEST_SERVER_WAIT) + jitter)
 }
 
 /** The header's milliseconds from `now`; 0 when absent or unreadable. It is either seconds or a date (RFC 9110, 10.2.3). */
 export function parseRetryAfter(header: string | null, now: number): number {
-  if (header === null) return 0
-  const text = header.trim()
-  if (/^[0-9]+$/.test(text)) return Number(text) * 1000
-  const date = Date.parse(text)
-  return Number.isNaN(date) ? 0 : Math.max(0, date - now)
+  const value = header ?? ''
+  return Math.max(0, /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now) || 0
 }

@@ -9,8 +9,7 @@ export interface PageTargets {
 
 /** Where the signs come from by default; looked up when used, so that importing has no effect. */
 export function pageTargets(): PageTargets {
-  const { addEventListener, document } = globalThis as Partial<typeof globalThis>
-  return { ...(addEventListener && { window: globalThis as unknown as EventTarget }), ...(document && { document }) }
+  return globalThis as { window?: EventTarget }
 }
 
 /** Calls `verify(true)` when what was open is probably dead (another network, a page that was frozen or comes back from the
@@ -18,14 +17,11 @@ export function pageTargets(): PageTargets {
  *  for which bytes arrived while the page was frozen may stay silent for good afterwards, without an error or an end. */
 export function watchPage(targets: PageTargets, verify: (suspect: boolean) => void): Unsubscribe {
   const { window, document } = targets
-  const listened: [EventTarget | undefined, string, (event: Event) => void][] = [
-    [window, 'online', () => verify(true)],
-    [window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && verify(true)],
-    [document, 'resume', () => verify(true)],
-    [document, 'visibilitychange', () => document?.visibilityState === 'visible' && verify(false)],
-  ]
-  for (const [target, name, listener] of listened) target?.addEventListener(name, listener)
-  return () => {
-    for (const [target, name, listener] of listened) target?.removeEventListener(name, listener)
-  }
+  const stop = new AbortController()
+  const listen = (target: EventTarget | undefined, name: string, listener: (event: Event) => void) => target?.addEventListener?.(name, listener, stop)
+  listen(window, 'online', () => verify(true))
+  listen(window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && verify(true))
+  listen(document, 'resume', () => verify(true))
+  listen(document, 'visibilitychange', () => document?.visibilityState === 'visible' && verify(false))
+  return () => stop.abort()
 }

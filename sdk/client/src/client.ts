@@ -6,16 +6,16 @@
 
 import { pageTargets, watchPage } from './browser.ts'
 import type { PageTargets } from './browser.ts'
-import { matches, wholesale } from './changes.ts'
+import { matches, WHOLESALE } from './changes.ts'
 import type { ChangeEvent } from './changes.ts'
 import { decode } from './events.ts'
-import type { Decoded, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
+import type { Change, Decoded, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
 import type { Failure } from './failure.ts'
 import { createLedger } from './ledger.ts'
 import type { Resume } from './ledger.ts'
 import { INITIAL, isLive, move, wakeIn } from './machine.ts'
 import type { Input, Machine, MachineSettings } from './machine.ts'
-import { createRecent } from './recent.ts'
+import { isNew } from './recent.ts'
 import { messageOf, sseTransport } from './stream.ts'
 import type { FetchLike } from './stream.ts'
 import { refreshIn } from './token.ts'
@@ -49,7 +49,7 @@ export interface ClientState {
 }
 
 export interface ClientWarning {
-  /** `unknown-event`, `unreadable-event`, `refused` once each per cause; `listener` whenever a listener throws. */
+  /** `unknown-event`, `unreadable-event`, `refused` once each per cause, in development only; `listener` whenever a listener throws. */
   code: 'unknown-event' | 'unreadable-event' | 'refused' | 'listener'
   message: string
   cause?: unknown
@@ -149,9 +149,11 @@ const systemClock: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 }
 
-const REMEMBERED_NOTICES = 1000
-const REMEMBERED_WARNINGS = 100
 const LONGEST_TIMER = 2 ** 31 - 1
+
+/* A bundler puts the value in, and what only warns a developer is left out of what it makes for production. Without a bundler
+ * there may be no `process`; then nobody is warned. */
+const development = typeof process === 'object' ? process.env.NODE_ENV !== 'production' : false
 
 /** Has no effect until `connect()`. */
 export function createClient(options: ClientOptions): UnstaleClient {
@@ -169,12 +171,12 @@ export function createClient(options: ClientOptions): UnstaleClient {
     transports: transports.length,
   }
   const ledger = createLedger(options.resume ?? null)
-  const notices = createRecent(REMEMBERED_NOTICES)
-  const warned = createRecent(REMEMBERED_WARNINGS)
+  const notices = new Set<string>()
+  const warned = new Set<string>()
 
-  let scopes = unique(options.scopes)
+  let scopes = [...new Set(options.scopes)]
   /* On the open connection: what was asked for, and whether it was answered. */
-  let asked = new Map<string, 'asked' | 'answered'>()
+  let asked = new Map<string, boolean>()
   let sinces = new Map<string, string>()
   let machine: Machine = INITIAL
   let connection: Connection | null = null
@@ -198,31 +200,28 @@ export function createClient(options: ClientOptions): UnstaleClient {
   const eventTopic = createTopic<WireEvent>(reportThrown)
   const topics: Record<string, Topic<never>> = {}
   const on = <N extends EventName>(event: N) => {
-    topics[event] = createTopic(reportThrown)
-    return (listener: (value: EventMap[N]) => void) => (topics[event] as Topic<EventMap[N]>).add(listener)
+    const topic = createTopic<EventMap[N]>(reportThrown)
+    topics[event] = topic as unknown as Topic<never>
+    return topic.add
   }
-  const emit = <N extends EventName>(event: N, value: EventMap[N]) => (topics[event] as Topic<EventMap[N]>).emit(value)
 
   /* Reporting */
 
   function warn(warning: ClientWarning): void {
-    if (options.onWarning) {
-      try {
-        options.onWarning(warning)
-        return
-      } catch (error) {
-        console.error(error)
-      }
+    try {
+      if (options.onWarning) options.onWarning(warning)
+      else if (warning.cause) throw warning.cause
+    } catch (error) {
+      console.error(warning.message, error)
     }
-    if (warning.code === 'listener') console.error(warning.message, warning.cause)
   }
 
   function warnOnce(code: ClientWarning['code'], message: string): void {
-    if (warned.add(`${code} ${message}`)) warn({ code, message })
+    if (isNew(warned, code + message)) warn({ code, message })
   }
 
-  function reportThrown(error: unknown): void {
-    warn({ code: 'listener', message: 'a listener threw', cause: error })
+  function reportThrown(cause: unknown): void {
+    warn({ code: 'listener', message: 'a listener threw', cause })
   }
 
   function publicState(): ClientState {
@@ -241,7 +240,7 @@ export function createClient(options: ClientOptions): UnstaleClient {
 
   function publish(): void {
     const next = publicState()
-    if (sameState(state, next)) return
+    if ((Object.keys(next) as (keyof ClientState)[]).every((key) => next[key] === state[key])) return
     state = next
     stateTopic.emit()
   }
@@ -263,34 +262,28 @@ export function createClient(options: ClientOptions): UnstaleClient {
     }
     if (started) start(machine.attempt, before.failure !== machine.failure ? null : machine.failure)
     schedule()
-    if (machine.failure?.kind === 'http' && machine.failure !== before.failure) warnOnce('refused', machine.failure.message)
+    if (development && machine.failure?.kind === 'http' && machine.failure !== before.failure) warnOnce('refused', machine.failure.message)
     publish()
   }
 
   function schedule(): void {
-    if (timer !== null) clock.clearTimeout(timer)
-    timer = null
+    clock.clearTimeout(timer)
     const wait = wakeIn(machine, clock.now(), settings)
     if (wait === null) return
-    timer = clock.setTimeout(
-      () => {
-        timer = null
-        const before = machine
-        dispatch({ type: 'wake' })
-        if (machine === before) schedule()
-      },
-      Math.min(LONGEST_TIMER, Math.max(0, Math.ceil(wait))),
-    )
+    const wake = () => {
+      const before = machine
+      dispatch({ type: 'wake' })
+      if (machine === before) schedule()
+    }
+    timer = clock.setTimeout(wake, Math.min(LONGEST_TIMER, Math.max(0, Math.ceil(wait))))
   }
 
   function start(attempt: number, failure: Failure | null): void {
-    const tried = settings.transports - 1 - machine.others
-    const using = transports[(first + tried) % transports.length] as Transport
-    transport = using
+    const using = (transport = transports[(first + settings.transports - 1 - machine.others) % transports.length] as Transport)
     const open = (token: string | null) => {
       if (!isCurrent(attempt)) return
       withChanges = options.changes ?? patterns > 0
-      asked = new Map(scopes.map((scope) => [scope, 'asked']))
+      asked = new Map(scopes.map((scope) => [scope, false]))
       let opened = false
       const handlers = {
         onHeard: () => dispatch({ type: 'heard', attempt }),
@@ -299,21 +292,16 @@ export function createClient(options: ClientOptions): UnstaleClient {
           /* One chunk may hold several messages, and a listener of the first may have disconnected. */
           if (!isCurrent(attempt)) return
           const decoded = decode(event, body)
-          if (decoded.name === 'unknown') {
-            warnOnce('unknown-event', `the server sent an event that this version does not know: ${event.slice(0, 60)}`)
-            return
-          }
-          if (decoded.name === 'unreadable') {
-            takeUnreadable(attempt, decoded.event)
-            return
-          }
-          eventTopic.emit(decoded)
-          if (!isCurrent(attempt)) return
-          if (decoded.name !== 'ready') takeEvent(decoded)
-          else {
-            takeReady(attempt, decoded.value, !opened)
-            opened = true
-          }
+          if ('value' in decoded) {
+            eventTopic.emit(decoded)
+            if (!isCurrent(attempt)) return
+            if (decoded.name !== 'ready') takeEvent(decoded)
+            else {
+              takeReady(attempt, decoded.value, !opened)
+              opened = true
+            }
+          } else if (decoded.name === 'unreadable') takeUnreadable(attempt, event)
+          else if (development) warnOnce('unknown-event', `unknown event: ${event.slice(0, 60)}`)
         },
         onEnd: (ended: Failure) => dispatch({ type: 'ended', attempt, failure: ended }),
       }
@@ -323,16 +311,18 @@ export function createClient(options: ClientOptions): UnstaleClient {
         connection = using.open({ url, query, scopes, since, token, credentials: options.credentials ?? 'same-origin' }, handlers)
         keepToken(token)
       } catch (error) {
-        handlers.onEnd({ kind: 'network', message: messageOf(error) })
+        fail(attempt, 'network', messageOf(error))
       }
     }
     if (!options.getToken) open(null)
     else {
       const refused = failure?.status === 401 || failure?.status === 4401
-      askToken(refused ? 'refused' : 'connect').then(open, (error: unknown) =>
-        dispatch({ type: 'ended', attempt, failure: { kind: 'token', message: `no token: ${messageOf(error)}` } }),
-      )
+      askToken(refused ? 'refused' : 'connect').then(open, (error) => fail(attempt, 'token', `no token: ${messageOf(error)}`))
     }
+  }
+
+  function fail(attempt: number, kind: Failure['kind'], message: string): void {
+    dispatch({ type: 'ended', attempt, failure: { kind, message } })
   }
 
   async function askToken(reason: TokenReason): Promise<string | null> {
@@ -372,81 +362,71 @@ export function createClient(options: ClientOptions): UnstaleClient {
       answers = ready.scopes
       proven = true
       first = transports.indexOf(transport as Transport)
-      for (const scope of asked.keys()) asked.set(scope, 'answered')
+      for (const scope of asked.keys()) asked.set(scope, true)
     } else {
       answers = { ...answers, ...ready.scopes }
       for (const scope of answered) {
         const since = ready.scopes[scope] === 'exact' ? sinces.get(scope) : undefined
-        ledger.joined([scope], since ?? null)
+        ledger.joined(scope, since)
         sinces.delete(scope)
-        asked.set(scope, 'answered')
+        asked.set(scope, true)
       }
     }
     current = ready.current
     name = ready.connection
     dispatch({ type: 'ready', attempt, heartbeat: ready.heartbeat * 1000 })
-    if (isCurrent(attempt)) emit('ready', ready)
+    if (isCurrent(attempt)) topics.ready?.emit(ready as never)
     if (isCurrent(attempt)) rescope()
   }
 
-  function takeEvent(decoded: WireEvent): void {
-    switch (decoded.name) {
-      case 'stale': {
-        const { changes, scope } = decoded.value
-        emit('stale', decoded.value)
-        if (changes) for (const change of changes) changeTopic.emit({ ...change, scope })
-        else changeTopic.emit(wholesale(scope))
-        return
-      }
-      case 'reset':
-        emit('reset', decoded.value)
-        for (const scope of decoded.value.scopes) changeTopic.emit(wholesale(scope))
-        return
+  function takeEvent({ name: event, value }: WireEvent): void {
+    switch (event) {
       case 'notice':
-        if (notices.add(decoded.value.id)) emit('notice', decoded.value)
-        return
-      case 'revoked': {
+        /* Sent again after a reconnect. */
+        if (!isNew(notices, value.id)) return
+        break
+      case 'revoked':
         /* Not asked for again by itself: one forbidden scope would have the whole stream refused. */
-        const { scope } = decoded.value
-        ledger.left(scope)
-        asked.delete(scope)
-        scopes = scopes.filter((one) => one !== scope)
-        answers = { ...answers, [scope]: 'revoked' }
-        publish()
-        emit('revoked', decoded.value)
-        return
-      }
-      case 'error': {
-        const { scope, error } = decoded.value
-        warnOnce('refused', error)
-        if (scope === undefined) return
+        ledger.left(value.scope)
+        scopes = scopes.filter((one) => one !== value.scope)
+        deny(value.scope, event)
+        break
+      case 'error':
+        if (development) warnOnce('refused', value.error)
+        if (value.scope === undefined) return
         /* Asked for again with the next heartbeat: the grant may be a commit away. */
-        asked.delete(scope)
-        answers = { ...answers, [scope]: 'forbidden' }
-        publish()
-        emit('error', decoded.value)
-        return
-      }
+        deny(value.scope, 'forbidden')
+        break
       case 'heartbeat':
-        ledger.repeated(decoded.value.position)
-        current = decoded.value.current
-        publish()
-        emit('heartbeat', decoded.value)
-        rescope()
-        return
+        ledger.repeated(value.position)
+        current = value.current
+        break
       case 'position':
-        ledger.granted(decoded.value.position)
-        emit('position', decoded.value)
+        ledger.granted(value.position)
     }
+    publish()
+    topics[event]?.emit(value as never)
+    if (event === 'stale') tellChanges(value.scope, value.changes)
+    else if (event === 'reset') for (const scope of value.scopes) tellChanges(scope)
+    else if (event === 'heartbeat') rescope()
+  }
+
+  function tellChanges(scope: string, changes: readonly Change[] = [WHOLESALE]): void {
+    for (const change of changes) changeTopic.emit({ ...change, scope })
+  }
+
+  function deny(scope: string, answer: 'revoked' | 'forbidden'): void {
+    asked.delete(scope)
+    answers = { ...answers, [scope]: answer }
   }
 
   /** A known event that makes no sense may have carried marks, so everything counts as stale. A `ready` that makes no
    *  sense leaves nothing to go on with. */
-  function takeUnreadable(attempt: number, event: EventName): void {
-    warnOnce('unreadable-event', `the server sent a ${event} event that cannot be understood`)
-    if (event === 'ready') {
-      dispatch({ type: 'ended', attempt, failure: { kind: 'protocol', message: 'the ready event cannot be understood' } })
-    } else if (event === 'stale' || event === 'reset') {
+  function takeUnreadable(attempt: number, event: string): void {
+    const message = `unreadable ${event} event`
+    if (development) warnOnce('unreadable-event', message)
+    if (event === 'ready') fail(attempt, 'protocol', message)
+    else if (event === 'stale' || event === 'reset') {
       takeEvent({ name: 'reset', value: { scopes: Object.keys(answers), reason: 'unreadable', spread: 0 } })
     }
   }
@@ -457,33 +437,24 @@ export function createClient(options: ClientOptions): UnstaleClient {
     const added = scopes.filter((scope) => !asked.has(scope))
     const removed = [...asked.keys()].filter((scope) => !scopes.includes(scope))
     if (added.length + removed.length === 0 || !isLive(machine)) return
-    if (machine.at === 'opening' || !connection?.send) {
-      dispatch({ type: 'rescope' })
-      return
+    if (machine.at === 'opening' || !connection?.send) return dispatch({ type: 'rescope' })
+    const gone = removed.filter((scope) => asked.get(scope))
+    if (gone[0] !== undefined) connection.send({ type: 'unsubscribe', scopes: gone })
+    for (const scope of gone) {
+      asked.delete(scope)
+      ledger.left(scope)
+      const { [scope]: _, ...others } = answers
+      answers = others
     }
-    const gone = removed.filter((scope) => asked.get(scope) === 'answered')
-    if (gone.length > 0) {
-      connection.send({ type: 'unsubscribe', scopes: gone })
-      answers = Object.fromEntries(Object.entries(answers).filter(([scope]) => !gone.includes(scope)))
-      for (const scope of gone) {
-        asked.delete(scope)
-        ledger.left(scope)
-      }
+    for (const since of new Set(added.map((scope) => sinces.get(scope)))) {
+      connection.send({ type: 'subscribe', scopes: added.filter((scope) => sinces.get(scope) === since), since })
     }
-    const bySince = new Map<string | undefined, string[]>()
-    for (const scope of added) {
-      const since = sinces.get(scope)
-      bySince.set(since, [...(bySince.get(since) ?? []), scope])
-      asked.set(scope, 'asked')
-    }
-    for (const [since, together] of bySince) {
-      connection.send({ type: 'subscribe', scopes: together, ...(since !== undefined && { since }) })
-    }
+    for (const scope of added) asked.set(scope, false)
     publish()
   }
 
   function setScopes(next: readonly string[]): void {
-    scopes = unique(next)
+    scopes = [...new Set(next)]
     rescope()
   }
 
@@ -559,12 +530,4 @@ const STATUS: Record<Machine['at'], ConnectionStatus> = {
   open: 'connected',
   waiting: 'disconnected',
   failed: 'error',
-}
-
-function sameState(a: ClientState, b: ClientState): boolean {
-  return (Object.keys(a) as (keyof ClientState)[]).every((name) => a[name] === b[name])
-}
-
-function unique(scopes: readonly string[]): string[] {
-  return [...new Set(scopes)]
 }

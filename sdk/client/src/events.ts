@@ -97,43 +97,45 @@ export function decode(event: string, body: unknown): Decoded {
   if (!Object.hasOwn(SHAPES, event)) return { name: 'unknown' }
   const name = event as EventName
   const value: Json = {}
-  for (const field of SHAPES[name].split(' ')) {
-    const key = field.slice(1)
-    const found = isObject(body) ? body[key] : undefined
-    const read = READERS[field[0] as string]?.(found)
-    if (read === null && field[0] !== 'a') return { name: 'unreadable', event: name }
-    if (read !== undefined) value[key] = read
+  for (const member of SHAPES[name].split(' ')) {
+    const [field = '', needed] = member.split('!')
+    const found = (READERS[field] ?? text)(isObject(body) ? body[field] : undefined, event)
+    if (found !== undefined) value[field] = found
+    else if (needed === '') return { name: 'unreadable', event: name }
   }
   return { name, value } as unknown as Decoded
 }
 
-/* The members of each event, each after the letter of its reader. */
+/* The members of each event; with a mark those that it cannot do without. */
 const SHAPES: Record<EventName, string> = {
-  ready: 'tconnection rscopes sposition nheartbeat bcurrent nspread',
-  stale: 'sscope kkeys nspread cchanges',
-  reset: 'lscopes treason nspread',
-  notice: 'sid tscope ttype adata',
-  revoked: 'sscope',
-  heartbeat: 'ttime bcurrent sposition',
-  position: 'sposition',
-  error: 'terror oscope',
+  ready: 'connection scopes! position! heartbeat current spread',
+  stale: 'scope! keys! spread changes',
+  reset: 'scopes! reason spread',
+  notice: 'id! scope type data',
+  revoked: 'scope!',
+  heartbeat: 'time current position!',
+  position: 'position!',
+  error: 'error scope',
 }
 
-/** Gives null for what cannot be understood, and undefined for what is left out. Data (`a`) may be null itself. */
-const READERS: Record<string, (value: unknown) => unknown> = {
-  a: (value) => value,
-  b: (value) => value === true,
-  c: (value) => (Array.isArray(value) ? value.filter(isChange) : undefined),
-  k: (value) => (Array.isArray(value) && value.every(Array.isArray) ? value : null),
-  l: (value) => (Array.isArray(value) && value.every(isText) ? value : null),
-  n: (value) => (typeof value === 'number' && value > 0 && value < Infinity ? value : 0),
-  o: (value) => (isText(value) ? value : undefined),
-  r(value) {
-    if (!isObject(value)) return null
-    return Object.fromEntries(Object.entries(value).map(([scope, answer]) => [scope, answer === 'exact' || answer === 'fresh' ? answer : 'reset']))
+const amount = (value: unknown) => (Number(value) > 0 && Number(value) < Infinity ? value : 0)
+
+/** By member, where it is not text: what it is, or undefined when it cannot be understood. */
+const READERS: Record<string, (value: unknown, event: string) => unknown> = {
+  changes: (value) => (Array.isArray(value) ? value.filter(isChange) : undefined),
+  current: (value) => value === true,
+  data: (value) => value,
+  heartbeat: amount,
+  keys: (value) => (Array.isArray(value) && value.every(Array.isArray) ? value : undefined),
+  scopes(value, event) {
+    if (event !== 'ready') return Array.isArray(value) && value.every(isText) ? value : undefined
+    return isObject(value) ? Object.fromEntries(Object.entries(value).map(([scope, answer]) => [scope, answer === 'exact' || answer === 'fresh' ? answer : 'reset'])) : undefined
   },
-  s: (value) => (isText(value) ? value : null),
-  t: (value) => (isText(value) ? value : ''),
+  spread: amount,
+}
+
+function text(value: unknown): string | undefined {
+  return isText(value) ? value : undefined
 }
 
 function isObject(value: unknown): value is Json {

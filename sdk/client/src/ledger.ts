@@ -14,9 +14,9 @@ export interface Resume {
 export interface Ledger {
   /** The first `ready` of a connection, which asked for `asked`: from here on the position speaks for what it answers. */
   opened(position: string, answered: readonly string[], asked: readonly string[]): void
-  /** A later `ready` on the same connection: it adds scopes. Those that go on exactly from `since` are held from there at
-   *  once, the others once the next tick is granted. */
-  joined(answered: readonly string[], since: string | null): void
+  /** A later `ready` on the same connection adds a scope. It is held from `since` at once if it goes on exactly from there,
+   *  else once the next tick is granted. */
+  joined(scope: string, since?: string): void
   left(scope: string): void
   /** A tick was granted (event `position`). */
   granted(position: string): void
@@ -32,10 +32,10 @@ export interface Ledger {
 /** The one that is earlier; null if they are not of one life of the server. Positions are `<epoch>-<sequence>`, and this is
  *  the only place that looks into them. */
 export function lower(a: string, b: string): string | null {
-  const [, epochA, sequenceA] = /^(.*)-(\d+)$/.exec(a) ?? []
-  const [, epochB, sequenceB] = /^(.*)-(\d+)$/.exec(b) ?? []
-  if (sequenceA === undefined || sequenceB === undefined || epochA !== epochB) return null
-  return BigInt(sequenceA) < BigInt(sequenceB) ? a : b
+  const [, epoch, sequence] = /^(.*)-(\d+)$/.exec(a) ?? []
+  const [, other, than] = /^(.*)-(\d+)$/.exec(b) ?? []
+  if (!sequence || !than || epoch !== other) return null
+  return Number(sequence) < Number(than) ? a : b
 }
 
 export function createLedger(initial: Resume | null): Ledger {
@@ -52,15 +52,13 @@ export function createLedger(initial: Resume | null): Ledger {
       joining = new Set()
       behind = false
     },
-    joined(answered, since) {
-      const from = since !== null && position !== null ? lower(since, position) : null
-      for (const scope of answered) {
-        if (from !== null) held.add(scope)
-        else if (!held.has(scope)) joining.add(scope)
-      }
-      if (from === null) return
-      position = from
-      behind = true
+    joined(scope, since) {
+      const from = since && position && lower(since, position)
+      if (from) {
+        held.add(scope)
+        position = from
+        behind = true
+      } else if (!held.has(scope)) joining.add(scope)
     },
     left(scope) {
       held.delete(scope)
@@ -84,12 +82,10 @@ export function createLedger(initial: Resume | null): Ledger {
       return position === null ? null : { position, scopes: [...held] }
     },
     query(scopes) {
-      const parts = scopes.map((scope) => `scope=${encodeURIComponent(scope)}`)
-      if (position !== null && scopes.some((scope) => held.has(scope))) {
-        parts.push(`since=${encodeURIComponent(position)}`)
-        for (const scope of scopes) if (!held.has(scope)) parts.push(`fresh=${encodeURIComponent(scope)}`)
-      }
-      return parts.join('&')
+      const parts = (name: string, values: readonly string[]) => values.map((value) => `&${name}=${encodeURIComponent(value)}`).join('')
+      const fresh = scopes.filter((scope) => !held.has(scope))
+      const resumed = position !== null && fresh.length < scopes.length
+      return (parts('scope', scopes) + (resumed ? parts('since', [position as string]) + parts('fresh', fresh) : '')).slice(1)
     },
   }
 }

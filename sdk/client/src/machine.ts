@@ -23,7 +23,16 @@ import type { BackoffBounds } from './backoff.ts'
 import { classify } from './failure.ts'
 import type { Failure, FailureClass } from './failure.ts'
 
-interface Common {
+export interface Machine {
+  at: 'idle' | 'opening' | 'open' | 'waiting' | 'failed'
+  /** When the phase began. */
+  since: number
+  /** Of `waiting`: when it is over. */
+  until: number
+  /** Of `open`: when something last arrived, and the ms between two signs of life; 0 if the server announced none, then there
+   *  is no watchdog. */
+  heardAt: number
+  heartbeat: number
   /** The number of the current or of the last attempt; 0 before the first. */
   attempt: number
   /** Attempts that failed since a connection last proved stable. */
@@ -36,15 +45,6 @@ interface Common {
   others: number
 }
 
-export type Machine = Common &
-  (
-    | { at: 'idle' }
-    | { at: 'opening'; since: number }
-    | { at: 'open'; since: number; heardAt: number; heartbeat: number }
-    | { at: 'waiting'; since: number; until: number }
-    | { at: 'failed' }
-  )
-
 export type Input =
   | { type: 'connect' }
   | { type: 'disconnect' }
@@ -54,7 +54,7 @@ export type Input =
   /** Bytes arrived. */
   | { type: 'heard'; attempt: number }
   | { type: 'retry'; attempt: number; milliseconds: number }
-  /** `heartbeat` in ms; 0 if the server announced none, then there is no watchdog. */
+  /** `heartbeat` in ms, or 0. */
   | { type: 'ready'; attempt: number; heartbeat: number }
   | { type: 'ended'; attempt: number; failure: Failure }
   /** The page or the network is back. `suspect`: whatever was open is probably dead. */
@@ -79,7 +79,7 @@ export interface Moment {
   random: number
 }
 
-export const INITIAL: Machine = { at: 'idle', attempt: 0, failures: 0, retry: 0, failure: null, others: 0 }
+export const INITIAL: Machine = { at: 'idle', since: 0, until: 0, heardAt: 0, heartbeat: 0, attempt: 0, failures: 0, retry: 0, failure: null, others: 0 }
 
 /** Which phase may follow which; a tested property of `move`. */
 export const MOVES: Record<Machine['at'], readonly Machine['at'][]> = {
@@ -92,128 +92,74 @@ export const MOVES: Record<Machine['at'], readonly Machine['at'][]> = {
 
 const SILENT_HEARTBEATS = 2
 
-export function move(machine: Machine, input: Input, moment: Moment, settings: MachineSettings): Machine {
-  const { now } = moment
+/** What is not over in a moment is waited for as if it had failed this often already. */
+const COUNTS_AS: Partial<Record<FailureClass, number>> = { later: 2, mistake: 5 }
+
+export function move(machine: Machine, input: Input, { now, random }: Moment, settings: MachineSettings): Machine {
+  const { at, heartbeat, others } = machine
+  const isOpen = at === 'open'
+  const live = isLive(machine)
+  /* The count to go on with when a connection is left: nothing once it proved stable. */
+  const failures = isOpen && elapsed(machine.since, now) >= settings.stableAfter ? 0 : machine.failures
+  const open = (failures: number, others = settings.transports - 1): Machine => ({ ...machine, at: 'opening', attempt: machine.attempt + 1, failures, since: now, others })
+  const end = (failure: Failure): Machine => {
+    const cause = classify(failure)
+    /* Only what may lie in the way to the server is another transport's chance; what the server itself said holds for all. */
+    if (!isOpen && others > 0 && failure.kind !== 'token' && cause === 'lost') return { ...open(failures, others - 1), failure }
+    const { retryAfter = 0 } = failure
+    const count = failures + 1
+    const wait = nextWait(fullJitter(Math.max(count, retryAfter ? 0 : (COUNTS_AS[cause] ?? 0)), random, settings), machine.retry, retryAfter)
+    return { ...machine, failures: count, failure, at: count < settings.maxAttempts ? 'waiting' : 'failed', since: now, until: now + wait }
+  }
+
+  if ('attempt' in input && !(live && input.attempt === machine.attempt)) return machine
   switch (input.type) {
     case 'connect':
-      return machine.at === 'idle' || machine.at === 'failed' ? open(machine, now, 0, settings.transports - 1) : machine
+      return live || at === 'waiting' ? machine : open(0)
     case 'reconnect':
-      return open(machine, now, 0, settings.transports - 1)
+      return open(0)
     case 'disconnect':
-      return machine.at === 'idle' ? machine : { ...common(machine), at: 'idle', failures: 0, failure: null }
+      return at === 'idle' ? machine : { ...machine, at: 'idle', failures: 0, failure: null }
     case 'rescope':
-      return machine.at === 'opening' || machine.at === 'open' ? open(machine, now, failuresNow(machine, now, settings), settings.transports - 1) : machine
+      return live ? open(failures) : machine
     case 'heard':
-      return machine.at === 'open' && machine.attempt === input.attempt ? { ...machine, heardAt: now } : machine
+      return isOpen ? { ...machine, heardAt: now } : machine
     case 'retry':
-      return isLive(machine) && machine.attempt === input.attempt ? { ...machine, retry: input.milliseconds } : machine
+      return { ...machine, retry: input.milliseconds }
     case 'ready':
-      if (!isLive(machine) || machine.attempt !== input.attempt) return machine
-      if (machine.at === 'open') return { ...machine, heardAt: now, heartbeat: input.heartbeat }
-      return { ...common(machine), at: 'open', since: now, heardAt: now, heartbeat: input.heartbeat, failure: null }
+      return { ...machine, at: 'open', since: isOpen ? machine.since : now, heardAt: now, heartbeat: input.heartbeat, failure: null }
     case 'ended':
-      return isLive(machine) && machine.attempt === input.attempt ? end(machine, input.failure, moment, settings) : machine
-    case 'verify':
-      return verify(machine, input.suspect, now, settings)
+      return end(input.failure)
+    case 'verify': {
+      const quiet = isOpen && heartbeat > 0 && elapsed(machine.heardAt, now) > heartbeat
+      return at === 'waiting' || quiet || (live && input.suspect) ? open(failures) : machine
+    }
     case 'wake':
-      return wake(machine, moment, settings)
+      if (dueIn(machine, now, settings) > 0) return machine
+      if (at === 'waiting') return open(failures)
+      return end(isOpen ? { kind: 'silent', message: 'nothing was heard for two heartbeats' } : { kind: 'timeout', message: 'no ready event in time' })
   }
 }
 
 /** Milliseconds until `wake` has something to do; null when only an input can change the phase. */
 export function wakeIn(machine: Machine, now: number, settings: MachineSettings): number | null {
-  switch (machine.at) {
-    case 'opening':
-      return openTimeout(machine, settings) - elapsed(machine.since, now)
-    case 'waiting':
-      return machine.until - machine.since - elapsed(machine.since, now)
-    case 'open': {
-      if (machine.heartbeat <= 0) return null
-      const left = SILENT_HEARTBEATS * machine.heartbeat - elapsed(machine.heardAt, now)
-      /* Looked at more often than due: a timer set before the computer slept fires as late as it slept long. */
-      return Math.min(left, Math.max(1000, machine.heartbeat / 4))
-    }
-    case 'idle':
-    case 'failed':
-      return null
-  }
+  const due = dueIn(machine, now, settings)
+  if (due === Infinity) return null
+  /* Looked at more often than due: a timer set before the computer slept fires as late as it slept long. */
+  return machine.at === 'open' ? Math.min(due, Math.max(1000, machine.heartbeat / 4)) : due
 }
 
 /** True while an attempt exists whose request is running. */
-export function isLive(machine: Machine): machine is Machine & { at: 'opening' | 'open' } {
-  return machine.at === 'opening' || machine.at === 'open'
+export function isLive({ at }: Machine): boolean {
+  return at === 'opening' || at === 'open'
 }
 
-function common({ attempt, failures, retry, failure, others }: Machine): Common {
-  return { attempt, failures, retry, failure, others }
-}
-
-function openTimeout(machine: Machine, settings: MachineSettings): number {
-  return machine.others > 0 ? Math.min(settings.fallbackAfter, settings.openTimeout) : settings.openTimeout
+function dueIn({ at, since, until, heardAt, heartbeat, others }: Machine, now: number, { openTimeout, fallbackAfter }: MachineSettings): number {
+  if (at === 'opening') return (others > 0 ? Math.min(fallbackAfter, openTimeout) : openTimeout) - elapsed(since, now)
+  if (at === 'waiting') return until - since - elapsed(since, now)
+  return at === 'open' && heartbeat > 0 ? SILENT_HEARTBEATS * heartbeat - elapsed(heardAt, now) : Infinity
 }
 
 function elapsed(from: number, now: number): number {
-  return now < from ? Number.MAX_SAFE_INTEGER : now - from
-}
-
-function open(machine: Machine, now: number, failures: number, others: number): Machine {
-  return { ...common(machine), at: 'opening', attempt: machine.attempt + 1, failures, since: now, others }
-}
-
-/** What is not over in a moment is waited for as if it had failed this often already. */
-const COUNTS_AS: Partial<Record<FailureClass, number>> = { later: 2, mistake: 5 }
-
-/** The count to go on with when a connection is left: nothing once it proved stable. */
-function failuresNow(machine: Machine, now: number, settings: MachineSettings): number {
-  return machine.at === 'open' && elapsed(machine.since, now) >= settings.stableAfter ? 0 : machine.failures
-}
-
-function end(machine: Machine, failure: Failure, { now, random }: Moment, settings: MachineSettings): Machine {
-  const cause = classify(failure)
-  /* Only what may lie in the way to the server is another transport's chance; what the server itself said holds for all. */
-  if (machine.at === 'opening' && machine.others > 0 && failure.kind !== 'token' && cause === 'lost') {
-    return { ...open(machine, now, machine.failures, machine.others - 1), failure }
-  }
-  const failures = failuresNow(machine, now, settings) + 1
-  const rest = { ...common(machine), failures, failure }
-  if (failures >= settings.maxAttempts) return { ...rest, at: 'failed' }
-  const wait = nextWait(fullJitter(Math.max(failures, failure.retryAfter ? 0 : (COUNTS_AS[cause] ?? 0)), random, settings), machine.retry, failure.retryAfter ?? 0)
-  return { ...rest, at: 'waiting', since: now, until: now + wait }
-}
-
-function verify(machine: Machine, suspect: boolean, now: number, settings: MachineSettings): Machine {
-  switch (machine.at) {
-    case 'waiting':
-      return open(machine, now, machine.failures, settings.transports - 1)
-    case 'opening':
-      return suspect ? open(machine, now, machine.failures, settings.transports - 1) : machine
-    case 'open': {
-      const quiet = machine.heartbeat > 0 && elapsed(machine.heardAt, now) > machine.heartbeat
-      return suspect || quiet ? open(machine, now, failuresNow(machine, now, settings), settings.transports - 1) : machine
-    }
-    case 'idle':
-    case 'failed':
-      return machine
-  }
-}
-
-function wake(machine: Machine, moment: Moment, settings: MachineSettings): Machine {
-  const { now } = moment
-  switch (machine.at) {
-    case 'opening': {
-      const limit = openTimeout(machine, settings)
-      if (elapsed(machine.since, now) < limit) return machine
-      return end(machine, { kind: 'timeout', message: `no ready event within ${limit / 1000} s` }, moment, settings)
-    }
-    case 'waiting':
-      return elapsed(machine.since, now) >= machine.until - machine.since ? open(machine, now, machine.failures, settings.transports - 1) : machine
-    case 'open': {
-      const limit = SILENT_HEARTBEATS * machine.heartbeat
-      if (limit <= 0 || elapsed(machine.heardAt, now) < limit) return machine
-      return end(machine, { kind: 'silent', message: `nothing was heard for ${limit / 1000} s` }, moment, settings)
-    }
-    case 'idle':
-    case 'failed':
-      return machine
-  }
+  return now < from ? Infinity : now - from
 }

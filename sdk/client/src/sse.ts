@@ -3,7 +3,7 @@
  * Chunks may be cut anywhere, also between the CR and the LF of one line end: a CR ends its line at once, so that
  * a message is never held back to wait for the next chunk, and a LF that follows it is swallowed.
  *
- * `id:` is read over on purpose: unstale repeats each position inside the data, which is where the client takes it from.
+ * A byte order mark is the decoder's business. `id:` is read over on purpose: unstale repeats each position inside the data, which is where the client takes it from.
  */
 
 export interface SseMessage {
@@ -28,40 +28,30 @@ const MAX_MESSAGE = 1 << 20
 export function createSseParser(handlers: SseHandlers, limit: number = MAX_MESSAGE): SseParser {
   let partial = ''
   let event = ''
-  let data: string | null = null
-  let swallowLf = false
-  let atStart = true
+  let data = ''
+  let cut = false
 
   function takeLine(line: string): void {
-    if (line === '') {
-      const message = data === null ? null : { event: event || 'message', data }
-      event = ''
-      data = null
-      if (message) handlers.onMessage(message)
+    if (line) {
+      const [, field, value = ''] = /^([^:]*)(?:: ?([^]*))?$/.exec(line) ?? []
+      if (field === 'data') data += `\n${value}`
+      else if (field === 'event') event = value
+      else if (field === 'retry' && /^\d+$/.test(value)) handlers.onRetry(Number(value))
       return
     }
-    const [, field, value = ''] = /^([^:]*)(?:: ?([^]*))?$/.exec(line) ?? []
-    if (field === 'data') data = data === null ? value : `${data}\n${value}`
-    else if (field === 'event') event = value
-    else if (field === 'retry' && /^\d+$/.test(value)) handlers.onRetry(Number(value))
+    if (data) handlers.onMessage({ event: event || 'message', data: data.slice(1) })
+    event = data = ''
   }
 
   return {
     feed(text) {
-      if (text === '') return
-      if (atStart) text = text.replace(/^\uFEFF/, '')
-      atStart = false
-      if (swallowLf) text = text.replace(/^\n/, '')
-      swallowLf = text === '' ? false : text.endsWith('\r')
-      const lines = text.split(/\r\n?|\n/)
-      const rest = lines.pop() as string
-      for (const line of lines) {
-        const whole = partial + line
-        partial = ''
-        takeLine(whole)
-      }
-      partial += rest
-      if (partial.length + (data?.length ?? 0) > limit) throw new Error(`a message of more than ${limit} characters`)
+      if (!text) return
+      const lines = (cut ? text.replace(/^\n/, '') : text).split(/\r\n?|\n/)
+      cut = text.endsWith('\r')
+      lines[0] = partial + lines[0]
+      partial = lines.pop() as string
+      lines.forEach(takeLine)
+      if (partial.length + data.length > limit) throw new Error(`a message of more than ${limit} characters`)
     },
   }
 }

@@ -17,68 +17,52 @@ export function sseTransport(fetch: FetchLike = (url, init) => globalThis.fetch(
     name: 'sse',
     open({ url, query, token, credentials }, handlers) {
       const abort = new AbortController()
+      const { signal } = abort
       const headers: Record<string, string> = { Accept: 'text/event-stream' }
       if (token !== null) headers.Authorization = `Bearer ${token}`
-      const init: RequestInit = { headers, cache: 'no-store', credentials, signal: abort.signal }
-      const gone = () => abort.signal.aborted
-      read(() => fetch(`${url}/v1/stream?${query}`, init), gone, handlers, now).then((failure) => {
-        if (!gone()) handlers.onEnd(failure)
-      })
+      const request = () => fetch(`${url}/v1/stream?${query}`, { headers, cache: 'no-store', credentials, signal })
+      read(request, signal, handlers, now)
+        .catch((error): Failure => ({ kind: 'network', message: messageOf(error) }))
+        .then((failure) => {
+          if (signal.aborted) return
+          abort.abort()
+          handlers.onEnd(failure)
+        })
       return { close: () => abort.abort() }
     },
   }
 }
 
-/** Why it ended; never rejects. */
-async function read(request: () => Promise<Response>, gone: () => boolean, handlers: TransportHandlers, now: () => number): Promise<Failure> {
-  try {
-    const response = await request()
-    const { body, status } = response
-    if (gone()) await body?.cancel()
-    if (status !== 200) return await refusal(response, now())
-    const type = response.headers.get('content-type') ?? ''
-    if (!/^text\/event-stream\b/i.test(type) || !body) {
-      await body?.cancel()
-      return { kind: 'protocol', message: `the answer is ${type || 'empty'}, not an event stream` }
-    }
-    return await readBody(body, gone, handlers)
-  } catch (error) {
-    return { kind: 'network', message: messageOf(error) }
+/** Why it ended. */
+async function read(request: () => Promise<Response>, signal: AbortSignal, { onEvent, onHeard, onRetry }: TransportHandlers, now: () => number): Promise<Failure> {
+  const response = await request()
+  const { body, status, headers } = response
+  if (status !== 200) {
+    /* With the sentence of `{"error": …}`, if it is ours; a body that has no end is ended with the attempt, by openTimeout. */
+    const reason: unknown = await response.json().then(({ error }) => error, () => '')
+    const message = `the server answered ${status}${typeof reason === 'string' && reason && `: ${reason.slice(0, 300)}`}`
+    return { kind: 'http', status, message, retryAfter: parseRetryAfter(headers.get('retry-after'), now()) }
   }
-}
-
-async function readBody(body: ReadableStream<Uint8Array>, gone: () => boolean, handlers: TransportHandlers): Promise<Failure> {
+  const type = headers.get('content-type')
+  if (!/^text\/event-stream\b/i.test(type ?? '') || !body) return { kind: 'protocol', message: `no event stream but ${type}` }
   const reader = body.getReader()
   const decoder = new TextDecoder()
   const parser = createSseParser({
-    onMessage(message) {
-      if (!gone()) handlers.onEvent(message.event, parseJson(message.data))
+    onMessage({ event, data }) {
+      if (!signal.aborted) onEvent(event, parseJson(data))
     },
-    onRetry: (milliseconds) => handlers.onRetry(milliseconds),
+    onRetry,
   })
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done || gone()) return { kind: 'closed', message: 'the server ended the stream' }
-      handlers.onHeard()
-      try {
-        parser.feed(decoder.decode(value, { stream: true }))
-      } catch (error) {
-        return { kind: 'protocol', message: messageOf(error) }
-      }
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return { kind: 'closed', message: 'the server ended the stream' }
+    onHeard()
+    try {
+      parser.feed(decoder.decode(value, { stream: true }))
+    } catch (error) {
+      return { kind: 'protocol', message: messageOf(error) }
     }
-  } finally {
-    reader.cancel().catch(() => {})
   }
-}
-
-/** With the sentence of `{"error": …}`, if it is ours; a body that has no end is ended with the attempt, by openTimeout. */
-async function refusal(response: Response, now: number): Promise<Failure> {
-  const { status, headers } = response
-  const retryAfter = parseRetryAfter(headers.get('retry-after'), now)
-  const reason: unknown = await response.json().then(({ error }) => error, () => '')
-  const message = `the server answered ${status}${typeof reason === 'string' && reason && `: ${reason.slice(0, 300)}`}`
-  return { kind: 'http', status, message, ...(retryAfter > 0 && { retryAfter }) }
 }
 
 export function messageOf(error: unknown): string {

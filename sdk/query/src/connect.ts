@@ -2,13 +2,13 @@
 
 import type { InvalidateOptions, InvalidateQueryFilters, Query, QueryClient, QueryKey } from '@tanstack/query-core'
 import type { StaleEvent, UnstaleClient } from '@unstale/client'
-import type { HoldFor } from './hold.ts'
+import { pendingMutations } from './hold.ts'
 import { keyCovers, scopeCovers } from './match.ts'
-import type { QueryReport, ReportedMark, Standing } from './report.ts'
 import { createScheduler } from './scheduler.ts'
-import type { SchedulerClock } from './scheduler.ts'
+import type { SchedulerClock, SchedulerSettings } from './scheduler.ts'
 import { createSeedLog } from './seeds.ts'
 import { createWarnings } from './warnings.ts'
+import type { ReportedMark, WorkEvent } from './work.ts'
 
 /** A key that the application derives itself from what the server tells; see `@unstale/query/map`. */
 export interface MappedMark {
@@ -17,24 +17,18 @@ export interface MappedMark {
   eager?: boolean
 }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends SchedulerSettings {
   /** The scope or scopes whose data a query shows; by default the query's `meta.scope`. A query without one is touched by
    *  the marks of every scope. */
   scopeOf?: (query: Query) => string | readonly string[] | undefined
-  /** At least so many ms between two refetches of one query that marks cause; default 1000. */
-  minInterval?: number
-  /** Which queries wait for a pending mutation; default `keys`. */
-  holdFor?: HoldFor
   /** How long `invalidateQueries` of the page, while it is live, waits for the push of the same write, ms; default 500. Also
    *  how long a push at most waits for the end of a mutation that does not say which keys it holds. */
   localWindow?: number
-  /** `refetch`, the default, or `wait`: flag the queries of a hidden page and fetch them when it is shown. */
-  whenHidden?: 'refetch' | 'wait'
   /** Instead of the server's keys: the keys that the application derives. Null where it cannot tell; then everything in
    *  the scope counts as stale. */
   map?: (event: StaleEvent) => readonly MappedMark[] | null
-  /** Told about every mark and what came of it. */
-  onEvent?: (report: QueryReport) => void
+  /** Told about every mark and what came of it; see `@unstale/query/report`. */
+  onEvent?: (event: WorkEvent) => void
   clock?: SchedulerClock
   /** In [0, 1). */
   random?: () => number
@@ -71,75 +65,60 @@ export function connectQueryClient(
   client: Pick<UnstaleClient, 'onReady' | 'onStale' | 'onReset' | 'getState'> & { readonly url?: string },
   options: ConnectOptions = {},
 ): () => void {
-  const clock = options.clock ?? systemClock
-  const random = options.random ?? Math.random
-  const scheduler = createScheduler(queryClient, {
-    minInterval: options.minInterval ?? 1000,
-    holdFor: options.holdFor ?? 'keys',
-    waitWhenHidden: options.whenHidden === 'wait',
-    clock,
-    report,
-  })
-  const localWindow = options.localWindow ?? 500
+  const { clock = systemClock, random = Math.random, localWindow = 500 } = options
+  const scheduler = createScheduler(queryClient, options, clock, tell)
   const warnings = process.env.NODE_ENV === 'production' ? null : createWarnings(queryClient, client)
   const seeds = createSeedLog()
   let pending: PendingMark[] = []
-  let flushes = 0
   let disposed = false
 
-  function report(what: QueryReport): void {
+  function tell(event: WorkEvent): void {
     try {
-      options.onEvent?.(what)
+      options.onEvent?.(event)
     } catch (error) {
-      console.error('onEvent threw', error)
+      console.error(error)
     }
   }
 
   /** The marks of one chunk of the stream arrive in one go; the cache is walked once for all of them. */
   function take(marks: readonly (ReportedMark & { eager?: boolean | undefined })[], spread: number): void {
-    if (marks.length === 0) return
-    if (pending.length === 0) queueMicrotask(flush)
+    if (pending.length === 0 && marks.length > 0) queueMicrotask(flush)
     const due = clock.now() + random() * spread
     for (const mark of marks) pending.push({ ...mark, due })
+  }
+
+  function takeAll(scopes: readonly string[], from: ReportedMark['from'], spread: number): void {
+    take(scopes.map((scope) => ({ scope, key: [], from })), spread)
   }
 
   function flush(): void {
     if (disposed) return
     const marks = pending
     pending = []
-    const unclear = unclearMutation(queryClient) ? clock.now() + localWindow : 0
-    const found = new Set<PendingMark>()
-    mark(marks, queryClient.getQueryCache().getAll(), (query) => {
+    /* A mutation on its way that does not say what it is about may be about anything. */
+    const unclear = pendingMutations(queryClient).some(({ meta, options }) => !meta?.holds && !options.mutationKey)
+    const earliest = unclear ? clock.now() + localWindow : 0
+    const all = queryClient.getQueryCache().getAll()
+    mark(marks, all, (query) => {
       const scopes = scopesOf(query, options)
-      let due = Infinity
-      let eager = false
-      for (const one of marks) {
-        if (!covers(one, query, scopes)) continue
-        found.add(one)
-        eager ||= one.eager === true
-        due = Math.min(due, one.due)
-      }
-      return due < Infinity && { due: Math.max(due, unclear), eager }
+      const ours = marks.filter((one) => covers(one, query, scopes))
+      return ours.length > 0 && { due: Math.max(earliest, Math.min(...ours.map(({ due }) => due))), eager: ours.some(({ eager }) => eager) }
     })
-    for (const one of marks) {
-      if (one.from !== 'restored') seeds.add(one)
-      if (!found.has(one) && one.from === 'stale') warnings?.unmatched(one.key)
+    for (const one of marks) if (one.from !== 'restored') seeds.add(one)
+    if (warnings) {
+      for (const one of marks) if (one.from === 'stale' && !all.some((query) => covers(one, query, scopesOf(query, options)))) warnings.unmatched(one.key)
     }
   }
 
   function mark(marks: readonly ReportedMark[], among: readonly Query[], look: (query: Query) => { due: number; eager?: boolean } | false): void {
-    flushes += 1
-    const id = flushes
-    const queries: Extract<QueryReport, { type: 'marked' }>['queries'][number][] = []
-    for (const query of among) {
+    const queries = among.filter((query) => {
       const owed = look(query)
-      if (!owed) continue
-      scheduler.owe(query, owed.due, id, owed.eager)
+      if (!owed) return false
+      scheduler.owe(query, owed.due, owed.eager)
       warnings?.marked(query)
-      const standing = standingOf(query)
-      queries.push({ queryKey: query.queryKey, queryHash: query.queryHash, active: standing === 'active', standing })
-    }
-    report({ type: 'marked', id, at: Date.now(), marks: marks.map(({ scope, key, from }) => ({ scope, key, from })), queries })
+      return true
+    })
+    tell({ type: 'marked', marks, queries })
   }
 
   function fromServer(event: StaleEvent): readonly { key: QueryKey; eager?: boolean }[] {
@@ -151,8 +130,7 @@ export function connectQueryClient(
    * fetch. Nothing is dropped: where no push comes, it is fetched when the moment is over. */
   const plainInvalidate = queryClient.invalidateQueries
   queryClient.invalidateQueries = function (filters: InvalidateQueryFilters = {}, how: InvalidateOptions = {}) {
-    const type = filters.refetchType ?? filters.type ?? 'active'
-    if (disposed || !client.getState().live || type !== 'active') return plainInvalidate.call(queryClient, filters, how)
+    if (disposed || !client.getState().live || (filters.refetchType ?? filters.type ?? 'active') !== 'active') return plainInvalidate.call(queryClient, filters, how)
     const queries = queryClient.getQueryCache().findAll(filters)
     const due = clock.now() + localWindow
     warnings?.invalidated(queries)
@@ -163,47 +141,38 @@ export function connectQueryClient(
   const ours = queryClient.invalidateQueries
   const connected: Connected = {
     waiting: () => pending.map(({ scope, key }) => ({ scope, key })),
-    restore: (marks) => take(marks.map(({ scope, key }) => ({ scope, key, from: 'restored' as const })), 0),
+    restore: (marks) => take(marks.map((one) => ({ ...one, from: 'restored' })), 0),
   }
   connections.set(queryClient, connected)
 
   /** Data that did not come from a fetch may be older than a mark that came before it was there. */
   function onSeed(query: Query, seededAt: number | null): void {
     const cause = seeds.find((one) => covers(one, query, scopesOf(query, options)), seededAt)
-    if (cause && !scheduler.owes(query)) mark([{ ...cause, from: 'seeded' }], [query], () => ({ due: clock.now() }))
+    if (cause && !scheduler.owes(query)) mark([{ ...cause, from: 'seeded' }], [query], () => ({ due: 0 }))
   }
 
   const unsubscribes = [
     queryClient.getQueryCache().subscribe((event) => {
       const { query } = event
-      if (event.type === 'added' && query.state.data !== undefined) onSeed(query, query.state.dataUpdatedAt)
-      else if (event.type === 'updated' && event.action.type === 'setState') onSeed(query, query.state.dataUpdatedAt)
-      else if (event.type === 'updated' && event.action.type === 'success' && event.action.manual && query.state.dataUpdateCount < 2) onSeed(query, null)
+      const { data, dataUpdatedAt, dataUpdateCount } = query.state
+      const action = event.type === 'updated' ? event.action : null
+      if ((event.type === 'added' && data !== undefined) || action?.type === 'setState') onSeed(query, dataUpdatedAt)
+      else if (action?.type === 'success' && action.manual && dataUpdateCount < 2) onSeed(query, null)
     }),
     client.onStale((event) =>
       take(
-        fromServer(event).map(({ key, eager }) => ({ scope: event.scope, key, eager, from: 'stale' as const })),
+        fromServer(event).map(({ key, eager }) => ({ scope: event.scope, key, eager, from: 'stale' })),
         event.spread,
       ),
     ),
-    client.onReset(({ scopes, spread }) =>
-      take(
-        scopes.map((scope) => ({ scope, key: [], from: 'reset' as const })),
-        spread,
-      ),
-    ),
+    client.onReset(({ scopes, spread }) => takeAll(scopes, 'reset', spread)),
     /* Whatever is in the cache or on its way was asked for before this `ready`. Only `exact` says that the marks which
      * follow are all that happened since; for the rest the change may lie between that fetch and the stream's opening. */
-    client.onReady(({ scopes, spread }) =>
-      take(
-        Object.keys(scopes)
-          .filter((scope) => scopes[scope] !== 'exact')
-          .map((scope) => ({ scope, key: [], from: 'ready' as const })),
-        spread,
-      ),
-    ),
+    client.onReady(({ scopes, spread }) => {
+      for (const scope in scopes) if (scopes[scope] !== 'exact') takeAll([scope], scopes[scope] === 'reset' ? 'reset' : 'ready', spread)
+    }),
   ]
-  if (client.getState().connection !== null) take([{ scope: '*', key: [], from: 'attach' }], 0)
+  if (client.getState().connection !== null) takeAll(['*'], 'attach', 0)
 
   return () => {
     disposed = true
@@ -215,26 +184,11 @@ export function connectQueryClient(
   }
 }
 
-function standingOf(query: Query): Standing {
-  if (query.isStatic()) return 'static'
-  if (query.isActive()) return 'active'
-  return query.getObserversCount() > 0 ? 'disabled' : 'inactive'
-}
-
-/** A mutation on its way that does not say what it is about may be about anything. */
-function unclearMutation(queryClient: QueryClient): boolean {
-  return queryClient
-    .getMutationCache()
-    .getAll()
-    .some(({ state, meta, options }) => state.status === 'pending' && !meta?.holds && !options.mutationKey)
-}
-
 function covers(mark: WaitingMark, query: Query, scopes: readonly string[] | null): boolean {
   return (scopes === null || scopes.some((scope) => scopeCovers(mark.scope, scope))) && keyCovers(mark.key, query.queryKey)
 }
 
 function scopesOf(query: Query, options: ConnectOptions): readonly string[] | null {
-  const scope = options.scopeOf ? options.scopeOf(query) : query.meta?.scope
-  if (typeof scope === 'string') return [scope]
-  return Array.isArray(scope) && scope.length > 0 ? (scope as string[]) : null
+  const scopes = [options.scopeOf ? options.scopeOf(query) : query.meta?.scope].flat().filter((scope) => typeof scope === 'string')
+  return scopes.length > 0 ? scopes : null
 }

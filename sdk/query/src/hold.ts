@@ -8,23 +8,21 @@ import { keyCovers } from './match.ts'
  *  `any`: it holds everything. `none`: it holds nothing. Or a function that gives the key prefixes it holds. */
 export type HoldFor = 'keys' | 'any' | 'none' | ((mutation: Mutation<unknown, unknown, unknown, unknown>) => readonly QueryKey[])
 
+export function pendingMutations(queryClient: QueryClient): Mutation<unknown, unknown, unknown, unknown>[] {
+  return queryClient.getMutationCache().findAll({ status: 'pending' }) as Mutation<unknown, unknown, unknown, unknown>[]
+}
+
 /** The answer is good for the present moment only. */
 export function heldNow(queryClient: QueryClient, holdFor: HoldFor): (query: Query) => boolean {
-  if (holdFor === 'none') return () => false
-  const keys = queryClient
-    .getMutationCache()
-    .getAll()
-    .filter((mutation) => mutation.state.status === 'pending')
-    .flatMap((mutation) => keysOf(mutation as Mutation<unknown, unknown, unknown, unknown>, holdFor))
+  const keys = pendingMutations(queryClient).flatMap((mutation) => keysOf(mutation, holdFor))
   return (query) => keys.some((key) => keyCovers(key, query.queryKey))
 }
 
 function keysOf(mutation: Mutation<unknown, unknown, unknown, unknown>, holdFor: HoldFor): readonly QueryKey[] {
   if (typeof holdFor === 'function') return holdFor(mutation)
-  if (holdFor === 'any') return [[]]
-  const { holds: own } = mutation.meta ?? {}
-  const holds: unknown = typeof own === 'function' ? own(mutation.state.variables) : own
-  if (Array.isArray(holds)) return holds.filter((key) => Array.isArray(key))
-  const key = mutation.options.mutationKey
-  return key ? [key] : []
+  if (holdFor !== 'keys') return holdFor === 'any' ? [[]] : []
+  const { meta, options, state } = mutation
+  const own = meta?.holds ?? (options.mutationKey && [options.mutationKey])
+  const holds: unknown = typeof own === 'function' ? own(state.variables) : own
+  return Array.isArray(holds) ? holds.filter(Array.isArray) : []
 }

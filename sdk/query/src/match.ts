@@ -4,13 +4,8 @@
  *  is a number in one place and a part of an address in another. The empty key covers every key. */
 export function keyCovers(mark: unknown, key: unknown): boolean {
   if (mark === key) return true
-  if (typeof mark !== typeof key) {
-    return isTextual(mark) && isTextual(key) && String(mark) === String(key)
-  }
-  if (isObject(mark) && isObject(key)) {
-    return Object.keys(mark).every((name) => keyCovers(mark[name], key[name]))
-  }
-  return false
+  if (isObject(mark) && isObject(key)) return Object.keys(mark).every((name) => keyCovers(mark[name], key[name]))
+  return isTextual(mark) && isTextual(key) && String(mark) === String(key)
 }
 
 /** `*` covers every scope and `project:*` those that begin with `project:`. A query may itself be tied to such a family,
@@ -19,10 +14,9 @@ export function scopeCovers(mark: string, scope: string): boolean {
   return mark === scope || mark === '*' || scope === '*' || mark === familyOf(scope) || scope === familyOf(mark)
 }
 
-/** The text up to the first colon, and `:*`; null for a scope without a colon, whose only family is `*`. */
-function familyOf(scope: string): string | null {
-  const colon = scope.indexOf(':')
-  return colon < 0 ? null : `${scope.slice(0, colon)}:*`
+/** The text up to the first colon, and `:*`; a scope without a colon, whose only family is `*`, is left as it is. */
+function familyOf(scope: string): string {
+  return scope.replace(/:[^]*/, ':*')
 }
 
 function isTextual(value: unknown): value is number | string {

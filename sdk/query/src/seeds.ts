@@ -1,31 +1,32 @@
 /* The marks of late, for data that is written into the cache after them: by `setQueryData`, from a list into a detail; by
  * hydration, from a page that was rendered before. A fetch would have brought the new state; such data may be the old one. */
 
-import type { WaitingMark } from './connect.ts'
+import type { ReportedMark } from './work.ts'
 
 export interface SeedLog {
-  add(mark: WaitingMark): void
-  /** A mark that covers it and came after `seededAt`, ms since 1970; at any time if that is null. */
-  find(covers: (mark: WaitingMark) => boolean, seededAt: number | null): WaitingMark | null
+  add(mark: ReportedMark): void
+  /** A mark that covers it and came after `seededAt`, ms since 1970; at any time if that is null. The first `ready` of a scope is
+   *  then none: it says that data of before it may be old, and what is fetched is fetched anew after it. */
+  find(covers: (mark: ReportedMark) => boolean, seededAt: number | null): ReportedMark | undefined
 }
 
 const MAX_MARKS = 500
 
 export function createSeedLog(): SeedLog {
-  const marks = new Map<string, WaitingMark & { at: number }>()
+  const marks = new Map<string, ReportedMark & { at: number }>()
   return {
-    add({ scope, key }) {
-      const id = JSON.stringify([scope, key])
+    add(mark) {
+      if (marks.size > MAX_MARKS) {
+        /* Precision is given up, never truth. */
+        marks.clear()
+        this.add({ scope: '*', key: [], from: 'reset' })
+      }
+      const id = JSON.stringify([mark.scope, mark.key, mark.from])
       marks.delete(id)
-      marks.set(id, { scope, key, at: Date.now() })
-      if (marks.size <= MAX_MARKS) return
-      /* Precision is given up, never truth. */
-      marks.clear()
-      marks.set('', { scope: '*', key: [], at: Date.now() })
+      marks.set(id, { ...mark, at: Date.now() })
     },
-    find(covers, seededAt) {
-      for (const mark of marks.values()) if ((seededAt === null ? mark.key.length > 0 : mark.at >= seededAt) && covers(mark)) return mark
-      return null
-    },
+    find: (covers, seededAt) => [...marks.values()].find((mark) => (seededAt === null ? FACTS.includes(mark.from) : mark.at >= seededAt) && covers(mark)),
   }
 }
+
+const FACTS: readonly string[] = ['stale', 'reset']

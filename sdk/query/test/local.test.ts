@@ -6,6 +6,7 @@ import type { UnstaleClient } from '@unstale/client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createKeys, liveDefaults, liveMutationCache, optimistic } from '../src/helpers.ts'
 import { connectQueryClient } from '../src/index.ts'
+import { reports as reporting } from '../src/report.ts'
 import type { ConnectOptions, QueryReport } from '../src/index.ts'
 import { mapChanges, resourceKeys } from '../src/map.ts'
 import { livePersister } from '../src/persist.ts'
@@ -33,7 +34,7 @@ afterEach(() => {
   focusManager.setFocused(undefined)
 })
 
-const connect = (options: ConnectOptions = {}) => connectQueryClient(queryClient, client, { onEvent: (report) => reports.push(report), ...options })
+const connect = (options: ConnectOptions = {}) => connectQueryClient(queryClient, client, { onEvent: reporting((report) => reports.push(report)), ...options })
 
 describe('a local invalidation and the push for the same write cost one refetch', () => {
   async function write(pushAfter: number, mutation: { mutationKey?: string[] }): Promise<number> {

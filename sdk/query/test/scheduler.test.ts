@@ -2,6 +2,7 @@ import { InfiniteQueryObserver, MutationObserver } from '@tanstack/query-core'
 import type { QueryClient } from '@tanstack/query-core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { connectQueryClient } from '../src/index.ts'
+import { reports as reporting } from '../src/report.ts'
 import type { ConnectOptions, QueryReport } from '../src/index.ts'
 import { Backend, createQueryClient, FakeClient, pass, sleep, watch } from './fixture.ts'
 
@@ -24,7 +25,7 @@ afterEach(() => {
 })
 
 function connect(options: ConnectOptions = {}): void {
-  dispose = connectQueryClient(queryClient, client, { onEvent: (report) => reports.push(report), ...options })
+  dispose = connectQueryClient(queryClient, client, { onEvent: reporting((report) => reports.push(report)), ...options })
 }
 
 function isInvalidated(...queryKey: unknown[]): boolean | undefined {

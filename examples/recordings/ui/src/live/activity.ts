@@ -48,7 +48,7 @@ export interface Activity {
   getSnapshot(): History
   subscribe(listener: () => void): () => void
   clear(): void
-  /** For connectQueryClient's onEvent. */
+  /** For `reports`, connectQueryClient's onEvent. */
   report(report: QueryReport): void
 }
 

@@ -4,6 +4,7 @@ import type { QueryClient } from '@tanstack/react-query'
 import { createClient } from '@unstale/client'
 import type { UnstaleClient } from '@unstale/client'
 import { connectQueryClient } from '@unstale/query'
+import { reports } from '@unstale/query/report'
 import { createActivity } from './activity.ts'
 import type { Activity } from './activity.ts'
 
@@ -23,7 +24,7 @@ export function createLive(queryClient: QueryClient, url: string): Live {
     client,
     activity,
     start() {
-      const disconnectQueries = connectQueryClient(queryClient, client, { onEvent: activity.report })
+      const disconnectQueries = connectQueryClient(queryClient, client, { onEvent: reports(activity.report) })
       client.connect()
       return () => {
         client.disconnect()
