@@ -40,8 +40,8 @@ void jwks_close(struct jwks *jwks);
 struct jwk_set *jwks_keys(struct jwks *jwks);
 
 /* A token was refused with JWT_UNKNOWN_KEY, or there are no keys yet.
- * True: they are being fetched now or in a moment, so "try again later" is the honest answer.
- * False: they were fetched less than min_gap_ms ago, the key is unknown. */
+ * True: they are being fetched now or in a moment, or the URL fails, so "try again later" is the
+ * honest answer. False: they were fetched less than min_gap_ms ago, the key is unknown. */
 bool jwks_missing(struct jwks *jwks);
 
 struct jwks_state {

@@ -26,10 +26,10 @@ struct fetch_options {
 };
 
 enum fetch_end {
-    FETCH_ANSWERED,  /* whatever the status is */
-    FETCH_FAILED,    /* no connection, broken off, TLS, not HTTP */
-    FETCH_TIMED_OUT, /* */
-    FETCH_TOO_LARGE  /* the answer is longer than max_body */
+    FETCH_ANSWERED, /* whatever the status is */
+    FETCH_FAILED,   /* no connection, broken off, TLS, not HTTP */
+    FETCH_TIMED_OUT,
+    FETCH_TOO_LARGE /* the answer is longer than max_body */
 };
 
 struct fetch_answer {
