@@ -2,11 +2,11 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app/App.tsx'
 import { api } from './lib/api.ts'
-import './styles/base.css'
-import './styles/layout.css'
-import './styles/components.css'
+import '@unstale-examples/ui/styles/base.css'
+import '@unstale-examples/ui/styles/layout.css'
+import '@unstale-examples/ui/styles/components.css'
 import './styles/pages.css'
-import './styles/activity.css'
+import '@unstale-examples/ui/styles/activity.css'
 
 const root = createRoot(document.getElementById('root')!)
 

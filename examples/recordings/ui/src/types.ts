@@ -42,13 +42,6 @@ export interface Search {
   created_at: number
 }
 
-export interface Page<Row> {
-  items: Row[]
-  total: number
-  page: number
-  pageSize: number
-}
-
 export interface DashboardStats {
   totals: {
     recordings: number
@@ -75,11 +68,4 @@ export interface ProjectFilters {
   page?: number
   pageSize?: number
   q?: string
-}
-
-/** GET /config.json */
-export interface Config {
-  name: string
-  unstale: string | null
-  database: string | null
 }

@@ -1,15 +1,15 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { Toaster } from 'sonner'
-import { ActivityPanel } from '../components/ActivityPanel.tsx'
-import { ConnectionStatus, LiveSign } from '../components/ConnectionStatus.tsx'
-import { Icon } from '../components/Icon.tsx'
-import type { IconName } from '../components/Icon.tsx'
-import { Empty } from '../components/bits.tsx'
-import { ThemeSwitch } from '../components/ThemeSwitch.tsx'
+import { ActivityPanel } from '@unstale-examples/ui/components/ActivityPanel.tsx'
+import { ConnectionStatus, LiveSign } from '@unstale-examples/ui/components/ConnectionStatus.tsx'
+import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
+import type { IconName } from '@unstale-examples/ui/components/Icon.tsx'
+import { Empty } from '@unstale-examples/ui/components/bits.tsx'
+import { ThemeSwitch } from '@unstale-examples/ui/components/ThemeSwitch.tsx'
 import { DataSyncProvider } from '../hooks/useDataSync.tsx'
-import { Link, matchPath, usePath } from '../lib/router.tsx'
-import { createLive } from '../live/live.ts'
+import { Link, matchPath, usePath } from '@unstale-examples/ui/lib/router.tsx'
+import { createLive } from '@unstale-examples/ui/live/live.tsx'
 import { ChatsPage } from '../pages/chats/ChatsPage.tsx'
 import { Dashboard } from '../pages/dashboard/Dashboard.tsx'
 import { ProjectPage } from '../pages/projects/ProjectPage.tsx'
@@ -17,7 +17,7 @@ import { ProjectsPage } from '../pages/projects/ProjectsPage.tsx'
 import { RecordingPage } from '../pages/recordings/RecordingPage.tsx'
 import { RecordingsPage } from '../pages/recordings/RecordingsPage.tsx'
 import { SearchPage } from '../pages/search/SearchPage.tsx'
-import type { Config } from '../types.ts'
+import type { Config } from '@unstale-examples/ui/lib/rest.ts'
 
 const queryClient = new QueryClient({
   defaultOptions: {
@@ -31,7 +31,8 @@ const queryClient = new QueryClient({
 })
 
 export function App({ config }: { config: Config }) {
-  const [live] = useState(() => createLive(queryClient, config.unstale ?? ''))
+  /* One user, one global channel: everybody who opens the page may know everything. */
+  const [live] = useState(() => createLive(queryClient, { url: config.unstale ?? '', scopes: ['all'], transport: 'sse' }))
   return (
     <QueryClientProvider client={queryClient}>
       <DataSyncProvider live={live}>
@@ -59,6 +60,10 @@ const PLACES: { href: string; icon: IconName; text: string }[] = [
   { href: '/search', icon: 'search', text: 'Search' },
 ]
 
+/* Does something each time: the newest recording that is not ready becomes ready. */
+const STATEMENT =
+  "UPDATE recordings SET status = 'ready' WHERE id = (SELECT id FROM recordings WHERE status <> 'ready' ORDER BY created_at DESC LIMIT 1)"
+
 function Shell({ config }: { config: Config }) {
   const [panel, setPanel] = useState(() => window.matchMedia('(min-width: 70rem)').matches)
   const path = usePath()
@@ -79,7 +84,7 @@ function Shell({ config }: { config: Config }) {
       <main id="main" ref={main} tabIndex={-1}>
         <Page path={path} />
       </main>
-      {panel && <ActivityPanel database={config.database} onClose={() => setPanel(false)} />}
+      {panel && <ActivityPanel database={config.database} statement={STATEMENT} onClose={() => setPanel(false)} />}
       <ConnectionStatus />
       <Toaster position="bottom-center" toastOptions={{ className: 'toast' }} />
     </div>

@@ -1,9 +1,9 @@
 import { useState } from 'react'
 import { isDraft, useDeleteRecording, useUpdateRecording } from '../hooks/useRecordings.ts'
-import { ago, bytes, duration, fullTime } from '../lib/format.ts'
-import { Link } from '../lib/router.tsx'
+import { ago, bytes, duration, fullTime } from '@unstale-examples/ui/lib/format.ts'
+import { Link } from '@unstale-examples/ui/lib/router.tsx'
 import type { Recording } from '../types.ts'
-import { IconButton, StatusChip, TextDialog, useFlash } from './bits.tsx'
+import { IconButton, StatusChip, TextDialog, useFlash } from '@unstale-examples/ui/components/bits.tsx'
 import { Waveform } from './Waveform.tsx'
 
 export function RecordingTable({

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { toast } from 'sonner'
 import { api } from '../lib/api.ts'
-import { patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '../lib/optimistic.ts'
+import { patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
 import { queryKeys } from '../lib/queryKeys.ts'
 import type { Conversation } from '../types.ts'
 import { useInvalidateUnlessLive } from './useDataSync.tsx'

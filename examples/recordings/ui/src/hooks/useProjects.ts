@@ -1,7 +1,7 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { toast } from 'sonner'
 import { api, isGone } from '../lib/api.ts'
-import { patchItem, prepareOptimistic, removeItem, rollBack } from '../lib/optimistic.ts'
+import { patchItem, prepareOptimistic, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
 import { queryKeys } from '../lib/queryKeys.ts'
 import type { Project, ProjectFilters } from '../types.ts'
 import { useInvalidateUnlessLive } from './useDataSync.tsx'

@@ -2,7 +2,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import type { QueryKey } from '@tanstack/react-query'
 import { toast } from 'sonner'
 import { api, isGone } from '../lib/api.ts'
-import { patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '../lib/optimistic.ts'
+import { patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
 import { queryKeys } from '../lib/queryKeys.ts'
 import type { Recording, RecordingFilters } from '../types.ts'
 import { useInvalidateUnlessLive } from './useDataSync.tsx'

@@ -9,8 +9,8 @@ import {
   Skeleton,
   TextDialog,
   useFlash,
-} from '../../components/bits.tsx'
-import { Icon } from '../../components/Icon.tsx'
+} from '@unstale-examples/ui/components/bits.tsx'
+import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
 import {
   useConversations,
   useCreateConversation,
@@ -18,8 +18,8 @@ import {
   useUpdateConversation,
 } from '../../hooks/useConversations.ts'
 import { isDraft } from '../../hooks/useRecordings.ts'
-import { ago, plural } from '../../lib/format.ts'
-import { Link, usePageTitle } from '../../lib/router.tsx'
+import { ago, plural } from '@unstale-examples/ui/lib/format.ts'
+import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import type { Conversation } from '../../types.ts'
 
 const PAGE_SIZE = 10

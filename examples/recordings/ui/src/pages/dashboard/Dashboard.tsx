@@ -1,8 +1,8 @@
-import { PageHead, Problem, Skeleton, StatusChip, useFlash } from '../../components/bits.tsx'
+import { PageHead, Problem, Skeleton, StatusChip, useFlash } from '@unstale-examples/ui/components/bits.tsx'
 import { Waveform } from '../../components/Waveform.tsx'
 import { useDashboardStats } from '../../hooks/useDashboard.ts'
-import { ago, bytes, hours, number, plural, shortDay } from '../../lib/format.ts'
-import { Link, usePageTitle } from '../../lib/router.tsx'
+import { ago, bytes, hours, number, plural, shortDay } from '@unstale-examples/ui/lib/format.ts'
+import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import { STATUSES } from '../../types.ts'
 import type { DashboardStats, Recording } from '../../types.ts'
 

@@ -1,13 +1,13 @@
 import { useState } from 'react'
-import { Empty, PageHead, Pagination, Problem, Skeleton, TextDialog } from '../../components/bits.tsx'
-import { Icon } from '../../components/Icon.tsx'
+import { Empty, PageHead, Pagination, Problem, Skeleton, TextDialog } from '@unstale-examples/ui/components/bits.tsx'
+import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
 import { RecordingTable } from '../../components/RecordingTable.tsx'
-import { useGone } from '../../components/useGone.ts'
+import { useGone } from '@unstale-examples/ui/components/useGone.ts'
 import { useProject, useUpdateProject } from '../../hooks/useProjects.ts'
 import { useRecordings } from '../../hooks/useRecordings.ts'
-import { hours, plural } from '../../lib/format.ts'
+import { hours, plural } from '@unstale-examples/ui/lib/format.ts'
 import { queryKeys } from '../../lib/queryKeys.ts'
-import { Link, usePageTitle } from '../../lib/router.tsx'
+import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import type { Project } from '../../types.ts'
 
 export function ProjectPage({ id }: { id: string }) {

@@ -10,11 +10,11 @@ import {
   Skeleton,
   TextDialog,
   useFlash,
-} from '../../components/bits.tsx'
-import { Icon } from '../../components/Icon.tsx'
+} from '@unstale-examples/ui/components/bits.tsx'
+import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
 import { useCreateProject, useDeleteProject, useProjects, useUpdateProject } from '../../hooks/useProjects.ts'
-import { hours, plural } from '../../lib/format.ts'
-import { Link, usePageTitle } from '../../lib/router.tsx'
+import { hours, plural } from '@unstale-examples/ui/lib/format.ts'
+import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import type { Project, ProjectFilters } from '../../types.ts'
 
 export function ProjectsPage() {

@@ -1,13 +1,13 @@
 import { useState } from 'react'
 import type { FormEvent, ReactNode } from 'react'
-import { Empty, IconButton, PageHead, Problem, Skeleton } from '../../components/bits.tsx'
-import { Icon } from '../../components/Icon.tsx'
+import { Empty, IconButton, PageHead, Problem, Skeleton } from '@unstale-examples/ui/components/bits.tsx'
+import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
 import { useConversations } from '../../hooks/useConversations.ts'
 import { useProjects } from '../../hooks/useProjects.ts'
 import { useRecordings } from '../../hooks/useRecordings.ts'
 import { useForgetSearch, useRunSearch, useSearchHistory } from '../../hooks/useSearchHistory.ts'
-import { ago, plural } from '../../lib/format.ts'
-import { Link, usePageTitle } from '../../lib/router.tsx'
+import { ago, plural } from '@unstale-examples/ui/lib/format.ts'
+import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import { matches } from '../chats/ChatsPage.tsx'
 
 const SHOWN = 8

@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { IconButton } from './bits.tsx'
 
-const NAME = 'recordings.theme'
+const NAME = 'unstale-example.theme'
 
 function isDark(): boolean {
   const chosen = document.documentElement.dataset.theme

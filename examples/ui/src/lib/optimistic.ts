@@ -4,7 +4,7 @@
  * `items`, a row has `id`. */
 
 import type { QueryClient, QueryKey } from '@tanstack/react-query'
-import type { Page } from '../types.ts'
+import type { Page } from './rest.ts'
 
 export type Snapshot = readonly (readonly [QueryKey, unknown])[]
 

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import type { QueryKey } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { toast } from 'sonner'
-import { isGone } from '../lib/api.ts'
+import { isGone } from '../lib/rest.ts'
 import { navigate } from '../lib/router.tsx'
 
 /** Leaves a detail page whose row was deleted, here or elsewhere. */

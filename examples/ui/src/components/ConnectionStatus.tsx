@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'react'
-import { useDataSyncStatus } from '../hooks/useDataSync.tsx'
+import { useLiveStatus } from '../live/live.tsx'
 
 const PATIENCE = 500
 
 /** Shown when the connection has been away for a moment; the first half second of a page is not news. */
 export function ConnectionStatus() {
-  const { connected } = useDataSyncStatus()
+  const { connected } = useLiveStatus()
   const [late, setLate] = useState(false)
 
   useEffect(() => {
@@ -23,7 +23,7 @@ export function ConnectionStatus() {
 
 /** The steady sign, for the panel and the navigation. */
 export function LiveSign() {
-  const { connected, live } = useDataSyncStatus()
+  const { connected, live } = useLiveStatus()
   const [kind, text, hint] = live
     ? ['live', 'Live', 'Every committed change reaches this page.']
     : connected

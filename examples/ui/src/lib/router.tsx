@@ -1,10 +1,10 @@
-/* As much router as five pages need: the path in the address bar, links that do not reload, and the focus moved to the new
+/* As much router as the examples need: the path in the address bar, links that do not reload, and the focus moved to the new
  * page for those who cannot see that it changed. */
 
 import { useEffect, useSyncExternalStore } from 'react'
 import type { AnchorHTMLAttributes, MouseEvent } from 'react'
 
-const MOVED = 'recordings:moved'
+const MOVED = 'unstale-example:moved'
 
 export function navigate(to: string, options: { replace?: boolean } = {}): void {
   if (options.replace) history.replaceState(null, '', to)
@@ -58,8 +58,11 @@ export function Link({ href, onClick, ...rest }: AnchorHTMLAttributes<HTMLAnchor
   return <a href={href} onClick={follow} {...rest} />
 }
 
+/** The application's name is what index.html calls it. */
+const APPLICATION = globalThis.document?.title ?? ''
+
 export function usePageTitle(title: string): void {
   useEffect(() => {
-    document.title = `${title} · Recordings`
+    document.title = `${title} · ${APPLICATION}`
   }, [title])
 }

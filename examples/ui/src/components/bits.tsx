@@ -2,12 +2,11 @@
 
 import { useEffect, useId, useRef, useState } from 'react'
 import type { ButtonHTMLAttributes, FormEvent, ReactNode } from 'react'
-import type { Status } from '../types.ts'
 import { plural } from '../lib/format.ts'
 import { Icon } from './Icon.tsx'
 import type { IconName } from './Icon.tsx'
 
-export function StatusChip({ status }: { status: Status }) {
+export function StatusChip({ status }: { status: string }) {
   return <span className={`chip chip-${status}`}>{status}</span>
 }
 

@@ -1,18 +1,21 @@
 import { useEffect, useState } from 'react'
 import type { Key } from '@unstale/client'
-import { useActivity, useDataSyncStatus } from '../hooks/useDataSync.tsx'
 import { timeOfDay } from '../lib/format.ts'
 import type { Happening, History, Refetch } from '../live/activity.ts'
+import { useActivity, useLiveStatus } from '../live/live.tsx'
 import { IconButton } from './bits.tsx'
 import { LiveSign } from './ConnectionStatus.tsx'
 
 const MOST_KEYS = 6
 
-/* Does something each time: the newest recording that is not ready becomes ready. */
-const STATEMENT =
-  "UPDATE recordings SET status = 'ready' WHERE id = (SELECT id FROM recordings WHERE status <> 'ready' ORDER BY created_at DESC LIMIT 1)"
+export interface ActivityPanelProps {
+  database: string | null
+  /** SQL to try out; it should do something each time. */
+  statement: string
+  onClose: () => void
+}
 
-export function ActivityPanel({ database, onClose }: { database: string | null; onClose: () => void }) {
+export function ActivityPanel({ database, statement, onClose }: ActivityPanelProps) {
   const { happenings, pushes, fetches, clear } = useActivity()
   return (
     <aside className="activity" aria-label="What just happened">
@@ -22,7 +25,7 @@ export function ActivityPanel({ database, onClose }: { database: string | null; 
         <IconButton icon="close" label="Hide this panel" onClick={onClose} />
       </header>
       <Summary happenings={happenings} pushes={pushes} fetches={fetches} />
-      <TryIt database={database} open={happenings.length < 2} />
+      <TryIt database={database} statement={statement} open={happenings.length < 2} />
       <ol className="happenings">
         {happenings.map((happening) => (
           <HappeningItem key={happening.id} happening={happening} />
@@ -183,10 +186,10 @@ function Latency({ happening }: { happening: Happening }) {
 
 /* ---- around it ---- */
 
-function TryIt({ database, open }: { database: string | null; open: boolean }) {
+function TryIt({ database, statement, open }: { database: string | null; statement: string; open: boolean }) {
   const [copied, setCopied] = useState(false)
   const [wanted, setWanted] = useState<boolean | null>(null)
-  const command = `sqlite3 ${quote(database ?? 'recordings.db')} "${STATEMENT}"`
+  const command = `sqlite3 ${quote(database ?? 'app.db')} "${statement}"`
 
   useEffect(() => {
     if (!copied) return
@@ -222,13 +225,15 @@ function quote(path: string): string {
 }
 
 function Connection() {
-  const { state, reconnect } = useDataSyncStatus()
-  const answer = state.scopes['all']
+  const { state, reconnect } = useLiveStatus()
   if (state.status === 'connected')
     return (
       <span className="muted" title="What the server could say about the time before this connection">
-        scope <code>all</code>
-        {answer ? `, ${answer}` : ''}
+        {Object.entries(state.scopes).map(([scope, answer]) => (
+          <span key={scope}>
+            scope <code>{scope}</code>, {answer}{' '}
+          </span>
+        ))}
       </span>
     )
   return (
