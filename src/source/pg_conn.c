@@ -273,9 +273,11 @@ static void take_notifies(struct pg_conn *conn)
     }
 }
 
-/* Everything that was read and can be worked on. */
+/* Everything that was read and can be worked on. What was notified before an answer is told before
+ * it. */
 static void work_off(struct pg_conn *conn)
 {
+    take_notifies(conn);
     take_results(conn);
     take_notifies(conn);
     if (conn->state == COPYING && take_data(conn))
@@ -491,6 +493,11 @@ void pg_conn_resume(struct pg_conn *conn)
 int pg_conn_version(const struct pg_conn *conn)
 {
     return conn->pg ? PQserverVersion(conn->pg) : 0;
+}
+
+int pg_conn_backend(const struct pg_conn *conn)
+{
+    return conn->pg ? PQbackendPID(conn->pg) : 0;
 }
 
 uint64_t pg_conn_heard(const struct pg_conn *conn)

@@ -72,6 +72,9 @@ void pg_conn_resume(struct pg_conn *conn);
 
 /* As 150004; 0 until it is connected. */
 int pg_conn_version(const struct pg_conn *conn);
+/* The process of the server that this connection was told it has. Through a pooler that is another
+ * one than pg_backend_pid() says. */
+int pg_conn_backend(const struct pg_conn *conn);
 /* Ms of the loop's clock when the server last said anything. */
 uint64_t pg_conn_heard(const struct pg_conn *conn);
 /* The first line of the server's or libpq's complaint, with hint, on one line. */

@@ -25,7 +25,8 @@ static const char QUERY_TAIL[] =
     "  UNION SELECT i.inhrelid, t.root FROM pg_catalog.pg_inherits i JOIN tree t\n"
     "    ON i.inhparent = t.oid\n"
     ")\n"
-    "SELECT pg_catalog.json_build_object('functions', (\n"
+    "SELECT pg_catalog.json_build_object('queue', pg_catalog.pg_notification_queue_usage(),\n"
+    "  'functions', (\n"
     "  SELECT pg_catalog.json_agg(pg_catalog.json_build_object('name', p.proname, 'source',\n"
     "    p.prosrc) ORDER BY p.proname)\n"
     "  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
@@ -33,6 +34,10 @@ static const char QUERY_TAIL[] =
     "), 'tables', (SELECT pg_catalog.json_agg(x) FROM (\n"
     "  SELECT c.oid::bigint AS oid, t.root::bigint AS root, n.nspname AS schema,\n"
     "    c.relname AS name, c.relkind AS kind,\n"
+    "    pg_catalog.concat_ws('/', pg_catalog.pg_relation_filenode(c.oid),\n"
+    "      pg_catalog.pg_stat_get_tuples_inserted(c.oid),\n"
+    "      pg_catalog.pg_stat_get_tuples_updated(c.oid),\n"
+    "      pg_catalog.pg_stat_get_tuples_deleted(c.oid)) AS activity,\n"
     "    EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid) AS child,\n"
     "    EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid)\n"
     "      AS subscribed,\n"
@@ -178,6 +183,7 @@ static void read_table(struct reading *reading, const json_t *object,
                                        .schema = text_at(reading, object, "schema"),
                                        .name = text_at(reading, object, "name"),
                                        .kind = char_at(reading, object, "kind"),
+                                       .activity = text_at(reading, object, "activity"),
                                        .child = json_is_true(json_object_get(object, "child")),
                                        .subscribed =
                                            json_is_true(json_object_get(object, "subscribed"))};
@@ -211,6 +217,7 @@ struct pg_trigger_tables *pg_trigger_tables_parse(struct str json, struct err *e
         tables->functions[i] = (struct pg_trigger_function){
             .name = text_at(&reading, item, "name"), .source = text_at(&reading, item, "source")};
     }
+    tables->queue = json_number_value(json_object_get(all, "queue"));
     json_decref(all);
     if (reading.ok)
         return tables;

@@ -47,8 +47,9 @@ struct pg_trigger_function {
 struct pg_trigger_table {
     uint32_t oid, root; /* its own where it is the root */
     struct str schema, name;
-    char kind;       /* pg_class.relkind: 'r' table, 'p' partitioned, 'f' foreign, 'v', 'm' views */
-    bool child;      /* partition of another table, or inherits from one */
+    char kind;  /* pg_class.relkind: 'r' table, 'p' partitioned, 'f' foreign, 'v', 'm' views */
+    bool child; /* partition of another table, or inherits from one */
+    struct str activity; /* another text once rows were written */
     bool subscribed; /* filled by a subscription: the rows that arrive fire no statement trigger */
     struct pg_trigger_column *columns;
     size_t n_columns;
@@ -63,6 +64,7 @@ struct pg_trigger_tables {
     size_t n;
     struct pg_trigger_function *functions; /* ours */
     size_t n_functions;
+    double queue; /* how full the server's queue of notifications is, 0 to 1 */
     struct arena _arena;
 };
 

@@ -383,6 +383,15 @@ static uint64_t mark_of(const struct plan *plan, const struct pg_trigger_tables 
     return function ? mix_text(mark, function->source) : mark;
 }
 
+static uint64_t activity_of(const struct plan *plan, const struct pg_trigger_tables *tables)
+{
+    uint64_t activity = 0;
+    for (size_t i = 0; plan->table && i < tables->n; i++)
+        if (tables->items[i].root == plan->table->oid)
+            activity = mix_text(activity, tables->items[i].activity);
+    return activity;
+}
+
 static bool check_triggers(const struct plan *plan, const struct pg_trigger_table *table,
                            struct err *err)
 {
@@ -466,7 +475,8 @@ struct pg_trigger_verdicts *pg_triggers_verify(const struct watch *watch,
         *verdict = (struct pg_trigger_verdict){.resource = copy(&verdicts->_arena, plan->resource),
                                                .ruled = plan->watched != NULL,
                                                .exists = plan->table != NULL,
-                                               .mark = mark_of(plan, tables)};
+                                               .mark = mark_of(plan, tables),
+                                               .activity = activity_of(plan, tables)};
         verdict->covered = check_plan(plan, tables, &source, &err);
         if (!verdict->covered)
             verdict->problem = copy(&verdicts->_arena, str_of(err.text));

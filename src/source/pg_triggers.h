@@ -41,6 +41,7 @@ struct pg_trigger_verdict {
     /* Another number once the table, a partition or a trigger was made, dropped or altered, perhaps
      * with changes in between that nobody told. */
     uint64_t mark;
+    uint64_t activity;  /* another number once rows were written, seconds late */
     struct str problem; /* not covered: a sentence */
     struct str warning; /* covered, but something is not seen: a sentence, or empty */
 };
