@@ -3,6 +3,7 @@
  * is known for "watched" alone; for all others in "columns" both values stand there. */
 #include "wire/pg_notify.h"
 
+#include "base/jsontext.h"
 #include "wire/json_value.h"
 
 #include <jansson.h>
@@ -341,6 +342,13 @@ bool pg_notify_parse(struct str text, struct arena *arena, struct pg_notify *out
 out:
     json_decref(object);
     return ok;
+}
+
+bool pg_notify_write_truncate(struct buf *out, struct str table)
+{
+    buf_text(out, "{\"v\":1,\"table\":");
+    jsontext_string(out, table);
+    return buf_text(out, ",\"op\":\"truncate\"}");
 }
 
 /* ---- somebody else's ---- */

@@ -34,6 +34,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "model/change.h"
@@ -57,6 +58,9 @@ struct pg_notify {
     struct str error;  /* OVERFLOW: SQLSTATE where the trigger failed, else empty */
     struct str canary; /* CANARY */
 };
+
+/* Of a table that nobody told of: {"v":1,"table":T,"op":"truncate"}. */
+bool pg_notify_write_truncate(struct buf *out, struct str table);
 
 bool pg_notify_parse(struct str payload, struct arena *arena, struct pg_notify *out,
                      struct err *err);

@@ -1,0 +1,854 @@
+/* How notifications are followed, and what is said when some may have been missed.
+ *
+ *            start        connect          ready             canary, triggers
+ *     IDLE ────────▶ WAITING ───▶ CONNECTING ───▶ PROVING ──────────────────▶ FOLLOWING
+ *                     ▲               │              │                          │  ▲
+ *                     ├── no answer ──┴── refused ───┘       complete ones came │  │ handed on
+ *                     │                                                         ▼  │
+ *                     ├───────── lost, canary missing ─── FOLLOWING, BLOCKED   HANDING
+ *                     └──────────────────────────────────────────┘ ▲            ▲
+ *                                                begin was refused └── resume ──┘
+ *     stop: from everywhere to CLOSING (HANDING first hands on to its end), then CLOSED.
+ *
+ * PROVING is a row of questions (enum step), and its proof is a canary: a second connection, opened
+ * for that alone, sends a notification, and the first one has to get it. So a pooler that gives
+ * another server connection to each transaction is found out: there the two have the same server
+ * process, or the canary never comes. Later canaries come from the connection itself, through the
+ * server's queue and back, whenever nothing else was heard for half of the time-out; a network that
+ * swallows everything shows as one that is not answered.
+ *
+ * One question is under way at a time. A fence is one that means nothing: its answer comes behind
+ * all notifications of the transactions that the server had begun to send (see the header).
+ *
+ * The triggers are read again every 30 s. A table whose triggers are not those that setup makes is
+ * blind: it is taken as truncated whenever the server's own statistics say that rows were written,
+ * as soon as they say it. */
+#include "source/pg_listen.h"
+
+#include "base/backoff.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "source/pg_conn.h"
+#include "source/pg_inbox.h"
+#include "source/pg_text.h"
+#include "source/pg_trigger_body.h"
+#include "source/pg_triggers.h"
+#include "source/sqltext.h"
+#include "wire/pg_notify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum {
+    PULSE_MS = 250,
+    TABLES_MS = 30000, /* triggers are read again */
+    BLIND_MS = 2000,   /* likewise, while a table is blind */
+    STABLE_MS = 10000, /* after that a connection has proved good */
+    FIRST_MS = 200,
+    MAX_MS = 10000,
+    SLICE = 200, /* notifications a loop turn */
+    PAYLOAD_MEMORY = 4 << 20,
+    WATCH_MEMORY = 64 << 20,
+    SQL_MAX = 4 << 20,
+    CANARY_MAX = 64,
+    WHY_MAX = ERR_MAX,
+};
+
+enum state {
+    IDLE,
+    WAITING,
+    CONNECTING,
+    PROVING,
+    FOLLOWING,
+    BLOCKED,
+    HANDING,
+    CLOSING,
+    CLOSED,
+    STATES
+};
+
+static const char *const state_names[STATES] = {"idle",       "waiting",   "connecting",
+                                                "proving",    "following", "blocked",
+                                                "handing on", "closing",   "closed"};
+
+static const bool moves[STATES][STATES] = {
+    [IDLE] = {[WAITING] = true, [CLOSING] = true},
+    [WAITING] = {[CONNECTING] = true, [CLOSING] = true},
+    [CONNECTING] = {[PROVING] = true, [WAITING] = true, [CLOSING] = true},
+    [PROVING] = {[FOLLOWING] = true, [WAITING] = true, [CLOSING] = true},
+    [FOLLOWING] = {[HANDING] = true, [BLOCKED] = true, [WAITING] = true, [CLOSING] = true},
+    [BLOCKED] = {[FOLLOWING] = true, [WAITING] = true, [CLOSING] = true},
+    [HANDING] = {[FOLLOWING] = true},
+    [CLOSING] = {[CLOSED] = true},
+};
+
+/* Of PROVING, in this order. */
+enum step { STEP_IDENTITY, STEP_LISTEN, STEP_CANARY, STEP_TABLES };
+
+/* Whose trigger a notification in the inbox is of. */
+enum tag { TAG_OURS, TAG_FOREIGN };
+
+struct pg_listen {
+    struct source source;
+    enum state state;
+    enum step step;
+    struct pg_target *target;
+    char *channel; /* NULL: ours alone */
+    bool alone;
+    uint64_t timeout_ms;
+    struct arena arena; /* of the watch */
+    struct watch watch;
+    struct buf tables_sql;
+    const struct log *log;
+    uv_loop_t *loop;
+    uv_timer_t timer, pulse;
+    uv_idle_t idle;
+    struct backoff backoff;
+
+    struct pg_conn *conn;
+    struct pg_conn *prober; /* while the first canary is sent */
+    long server_pid;        /* that really serves `conn` */
+    bool pooled;            /* somebody stands between it and us */
+    bool asking;
+    uint64_t heard_at;     /* a notification, or the start */
+    uint64_t canary_until; /* 0: none is out */
+    char canary[CANARY_MAX];
+    uint64_t proved_at, tables_at;
+
+    struct pg_inbox inbox;
+    struct arena payload; /* of the one that is handed on */
+    struct pg_trigger_verdicts *verdicts;
+    bool blind;
+
+    uint64_t connects, payloads, overflows, errors, refused, untold;
+    double queue;
+
+    bool said, said_current;
+    char said_why[WHY_MAX];
+
+    unsigned handles;
+    bool stopping;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+static void pump(struct pg_listen *s);
+static void on_timer(uv_timer_t *timer);
+
+static void move(struct pg_listen *s, enum state to)
+{
+    CHECK(moves[s->state][to]);
+    log_debug(s->log, "postgres", "%s: %s -> %s", s->source.name, state_names[s->state],
+              state_names[to]);
+    s->state = to;
+}
+
+static uint64_t dice(void)
+{
+    uint64_t value = 0;
+    return getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value ? value : uv_hrtime();
+}
+
+/* ---- what is said ---- */
+
+static void say(struct pg_listen *s, bool current, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct pg_listen *s, bool current, const char *format, ...)
+{
+    char why[WHY_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    if (s->said && s->said_current == current && strcmp(s->said_why, why) == 0)
+        return;
+    s->said = true;
+    s->said_current = current;
+    memcpy(s->said_why, why, sizeof why);
+    s->source.sink.current(s->source.sink.ctx, &s->source, current, s->said_why);
+}
+
+static void gap(struct pg_listen *s, struct str resource, const char *reason)
+{
+    s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
+}
+
+static void gap_all(struct pg_listen *s, const char *reason)
+{
+    gap(s, (struct str){0}, reason);
+}
+
+/* ---- handing on ---- */
+
+/* A trigger of somebody else's may call a table as its rule does. */
+static struct str table_of(const struct pg_listen *s, struct str resource)
+{
+    for (size_t i = 0; i < s->watch.n_tables; i++)
+        if (str_equal(s->watch.tables[i].table, resource))
+            return resource;
+    for (size_t i = 0; i < s->watch.n_tables; i++)
+        if (str_equal(s->watch.tables[i].name, resource))
+            return s->watch.tables[i].table;
+    return resource;
+}
+
+static void hand_payload(struct pg_listen *s, enum tag tag, struct str payload)
+{
+    struct pg_notify notify;
+    struct err err = ERR_INIT;
+    arena_clear(&s->payload);
+    bool ok = tag == TAG_FOREIGN ? pg_notify_parse_foreign(payload, &s->payload, &notify, &err)
+                                 : pg_notify_parse(payload, &s->payload, &notify, &err);
+    if (!ok) {
+        s->refused++;
+        log_warn(s->log, "postgres", "%s: a notification on the channel %s is not understood: %s",
+                 s->source.name, tag == TAG_FOREIGN ? s->channel : PG_CHANNEL, err.text);
+        gap_all(s, "a notification is not understood");
+        return;
+    }
+    s->payloads++;
+    if (notify.kind == PG_NOTIFY_OVERFLOW)
+        s->overflows++;
+    if (notify.error.n) {
+        s->errors++;
+        log_warn(s->log, "postgres",
+                 "%s: the trigger of %.*s failed (SQLSTATE %.*s), so everything in the table is "
+                 "stale; run: unstale doctor -c CONFIG",
+                 s->source.name, STR_ARG(notify.table), STR_ARG(notify.error));
+    }
+    for (size_t i = 0; i < notify.n; i++) {
+        if (tag == TAG_FOREIGN)
+            notify.changes[i].resource = table_of(s, notify.changes[i].resource);
+        s->source.sink.change(s->source.sink.ctx, &s->source, &notify.changes[i]);
+    }
+}
+
+/* Notifications of one loop turn. True: there are more. */
+static bool hand_slice(struct pg_listen *s)
+{
+    char tag;
+    struct str payload;
+    for (unsigned i = 0; i < SLICE; i++) {
+        if (!pg_inbox_take(&s->inbox, &tag, &payload)) {
+            uv_idle_stop(&s->idle);
+            s->source.sink.commit(s->source.sink.ctx, &s->source);
+            move(s, FOLLOWING);
+            return false;
+        }
+        hand_payload(s, (enum tag)tag, payload);
+    }
+    return true;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct pg_listen *s = idle->data;
+    if (!hand_slice(s))
+        pump(s);
+}
+
+static void hand_to_the_end(struct pg_listen *s)
+{
+    while (s->state == HANDING && hand_slice(s)) {
+    }
+}
+
+static void hand_on(struct pg_listen *s)
+{
+    if (pg_inbox_overrun(&s->inbox))
+        gap_all(s, "more notifications than there is room for");
+    if (s->state != FOLLOWING || !pg_inbox_has_closed(&s->inbox))
+        return;
+    if (!s->source.sink.begin(s->source.sink.ctx, &s->source)) {
+        move(s, BLOCKED);
+        return;
+    }
+    move(s, HANDING);
+    uv_idle_start(&s->idle, on_idle);
+    hand_slice(s);
+}
+
+/* ---- the connections ---- */
+
+static void handle_is_gone(void *ctx)
+{
+    struct pg_listen *s = ctx;
+    if (--s->handles > 0 || s->state != CLOSING)
+        return;
+    move(s, CLOSED);
+    s->done(s->done_ctx);
+}
+
+static void drop(struct pg_listen *s, struct pg_conn **conn)
+{
+    if (*conn)
+        pg_conn_close(*conn, handle_is_gone, s);
+    *conn = NULL;
+}
+
+static void drop_connections(struct pg_listen *s)
+{
+    drop(s, &s->prober);
+    drop(s, &s->conn);
+    s->asking = false;
+    s->canary_until = 0;
+    pg_inbox_clear(&s->inbox);
+}
+
+/* What came of it is handed on; a gap follows once it is listened to again. */
+static void lose(struct pg_listen *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void lose(struct pg_listen *s, const char *format, ...)
+{
+    char why[WHY_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    hand_to_the_end(s);
+    drop_connections(s);
+    move(s, WAITING);
+    uint64_t ms = backoff_next(&s->backoff, dice());
+    uv_timer_start(&s->timer, on_timer, ms, 0);
+    say(s, false, "%s; trying again", why);
+}
+
+static bool is_bad(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK;
+}
+
+static void ask(struct pg_listen *s, const char *sql, pg_conn_answer *answer)
+{
+    CHECK(!s->asking);
+    s->asking = true;
+    pg_conn_query(s->conn, sql, s->timeout_ms, answer, s);
+}
+
+/* Reads what every answer needs first; false when it was lost for its answer. */
+static bool answered(struct pg_listen *s, struct pg_conn *conn, const PGresult *result,
+                     const char *what)
+{
+    struct err err = ERR_INIT;
+    s->asking = false;
+    if (!is_bad(result))
+        return true;
+    pg_conn_complaint(conn, result, &err);
+    lose(s, "%s: %s", what, err.text);
+    return false;
+}
+
+/* ---- canaries ---- */
+
+static void write_canary(struct pg_listen *s, struct buf *sql)
+{
+    struct buf json = BUF_INIT(CANARY_MAX);
+    buf_printf(&json, "{\"v\":1,\"canary\":\"%016" PRIx64 "\"}", dice());
+    memcpy(s->canary, json.data, json.len);
+    s->canary[json.len] = '\0';
+    buf_text(sql, "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_notify('" PG_CHANNEL "', ");
+    pg_text_string(sql, buf_slice(&json));
+    buf_text(sql, ")");
+    buf_byte(sql, '\0');
+    buf_free(&json);
+    s->canary_until = uv_now(s->loop) + s->timeout_ms;
+}
+
+static void on_canary_sent(void *ctx, struct pg_conn *conn, const PGresult *result)
+{
+    struct pg_listen *s = ctx;
+    if (answered(s, conn, result, "a notification cannot be sent"))
+        pump(s);
+}
+
+static void send_canary(struct pg_listen *s)
+{
+    struct buf sql = BUF_INIT(SQL_MAX);
+    write_canary(s, &sql);
+    ask(s, sql.data, on_canary_sent);
+    buf_free(&sql);
+}
+
+static void canary_came(struct pg_listen *s)
+{
+    s->canary_until = 0;
+    s->canary[0] = '\0';
+    if (s->state == PROVING && s->step == STEP_CANARY) {
+        drop(s, &s->prober);
+        s->step = STEP_TABLES;
+    }
+    pump(s);
+}
+
+static void canary_is_missing(struct pg_listen *s)
+{
+    if (s->pooled)
+        lose(s, "it is reached through a pooler that does not pass notifications on, as PgBouncer "
+                "in transaction mode: give the address of PostgreSQL itself, or of a pool in "
+                "session mode");
+    else
+        lose(s, "it does not send back our own notification");
+}
+
+/* ---- the first canary, from a connection of its own ---- */
+
+static void on_prober_answer(void *ctx, struct pg_conn *conn, const PGresult *result)
+{
+    struct pg_listen *s = ctx;
+    struct err err = ERR_INIT;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
+        pg_conn_complaint(conn, result, &err);
+        lose(s, "a notification cannot be sent: %s", err.text);
+        return;
+    }
+    if (strtol(PQgetvalue(result, 0, 0), NULL, 10) == s->server_pid) {
+        s->pooled = true;
+        canary_is_missing(s);
+        return;
+    }
+    drop(s, &s->prober);
+}
+
+static void on_prober_ready(void *ctx, struct pg_conn *conn)
+{
+    struct pg_listen *s = ctx;
+    struct buf sql = BUF_INIT(SQL_MAX);
+    write_canary(s, &sql);
+    pg_conn_query(conn, sql.data, s->timeout_ms, on_prober_answer, s);
+    buf_free(&sql);
+}
+
+static void on_lost(void *ctx, struct pg_conn *conn, const char *why)
+{
+    lose(ctx, "%s", why);
+}
+
+static const struct pg_conn_ops prober_ops = {.ready = on_prober_ready, .lost = on_lost};
+
+static struct pg_conn *open_connection(struct pg_listen *s, const struct pg_conn_ops *conn_ops)
+{
+    s->handles++;
+    return pg_conn_new(&(struct pg_conn_options){.loop = s->loop,
+                                                 .target = s->target,
+                                                 .kind = PG_TARGET_ORDINARY,
+                                                 .timeout_ms = s->timeout_ms,
+                                                 .ops = conn_ops,
+                                                 .ctx = s});
+}
+
+/* ---- triggers ---- */
+
+static bool is_trouble(const struct pg_listen *s, const struct pg_trigger_verdict *verdict)
+{
+    return !verdict->covered && verdict->ruled && (verdict->exists || s->alone);
+}
+
+/* A table that nobody tells of is as if it was truncated. */
+static void take_as_truncated(struct pg_listen *s, struct str resource)
+{
+    struct buf json = BUF_INIT(PG_NOTIFY_MAX);
+    pg_notify_write_truncate(&json, resource);
+    pg_inbox_add(&s->inbox, TAG_OURS, buf_slice(&json));
+    buf_free(&json);
+}
+
+static void compare(struct pg_listen *s, const struct pg_trigger_verdicts *old)
+{
+    for (size_t i = 0; i < s->verdicts->n; i++) {
+        const struct pg_trigger_verdict *verdict = &s->verdicts->items[i];
+        const struct pg_trigger_verdict *before = pg_trigger_verdicts_find(old, verdict->resource);
+        if (!before || before->mark != verdict->mark)
+            gap(s, verdict->resource, "the table or its triggers were altered");
+        else if (!verdict->covered && verdict->activity != before->activity)
+            take_as_truncated(s, verdict->resource);
+    }
+    for (size_t i = 0; i < old->n; i++)
+        if (!pg_trigger_verdicts_find(s->verdicts, old->items[i].resource))
+            gap(s, old->items[i].resource, "the table is gone");
+}
+
+static void note(struct pg_listen *s, const struct pg_trigger_verdicts *old)
+{
+    s->blind = false;
+    s->untold = 0;
+    for (size_t i = 0; i < s->verdicts->n; i++) {
+        const struct pg_trigger_verdict *verdict = &s->verdicts->items[i];
+        const struct pg_trigger_verdict *before =
+            old ? pg_trigger_verdicts_find(old, verdict->resource) : NULL;
+        bool news = !before || before->mark != verdict->mark;
+        s->blind = s->blind || !verdict->covered;
+        s->untold += !verdict->covered && (verdict->exists || s->alone);
+        if (news && verdict->warning.n)
+            log_warn(s->log, "postgres", "%s: %.*s", s->source.name, STR_ARG(verdict->warning));
+        if (news && !verdict->covered && (verdict->exists || s->alone))
+            log_warn(s->log, "postgres",
+                     "%s: %.*s; its changes are not told, and it is taken as changed whenever rows "
+                     "were written, until you run: unstale setup postgres -c CONFIG --apply",
+                     s->source.name, STR_ARG(verdict->problem));
+    }
+}
+
+static void say_standing(struct pg_listen *s)
+{
+    size_t troubles = 0;
+    struct str problem = {0};
+    for (size_t i = 0; s->verdicts && i < s->verdicts->n; i++) {
+        if (!is_trouble(s, &s->verdicts->items[i]))
+            continue;
+        if (troubles++ == 0)
+            problem = s->verdicts->items[i].problem;
+    }
+    if (troubles == 0)
+        say(s, true, "it is listened to");
+    else if (troubles == 1)
+        say(s, false, "%.*s; run: unstale setup postgres -c CONFIG --apply", STR_ARG(problem));
+    else
+        say(s, false, "%.*s (and %zu tables more); run: unstale setup postgres -c CONFIG --apply",
+            STR_ARG(problem), troubles - 1);
+}
+
+static void begin_following(struct pg_listen *s)
+{
+    s->connects++;
+    s->proved_at = s->heard_at = uv_now(s->loop);
+    move(s, FOLLOWING);
+    gap_all(s, s->connects == 1 ? "what happened before the start is not known"
+                                : "notifications may have come while nobody listened");
+    say_standing(s);
+}
+
+static void on_tables(void *ctx, struct pg_conn *conn, const PGresult *result)
+{
+    struct pg_listen *s = ctx;
+    struct err err = ERR_INIT;
+    if (!answered(s, conn, result, "the triggers cannot be read"))
+        return;
+    struct pg_trigger_tables *tables = NULL;
+    if (PQntuples(result) == 1)
+        tables = pg_trigger_tables_parse(
+            (struct str){.p = PQgetvalue(result, 0, 0), .n = (size_t)PQgetlength(result, 0, 0)},
+            &err);
+    if (!tables) {
+        lose(s, "the triggers cannot be read: %s", err.text);
+        return;
+    }
+    struct pg_trigger_verdicts *old = s->verdicts;
+    s->verdicts = pg_triggers_verify(&s->watch, tables);
+    s->tables_at = uv_now(s->loop);
+    if (tables->queue > 0.5 && s->queue <= 0.5)
+        log_warn(
+            s->log, "postgres",
+            "%s: the server's queue of notifications is %.0f %% full; when it is full, commits "
+            "fail: some session listens and has had a transaction open for long",
+            s->source.name, tables->queue * 100);
+    s->queue = tables->queue;
+    note(s, old);
+    if (old && s->state != PROVING)
+        compare(s, old);
+    pg_trigger_verdicts_free(old);
+    pg_trigger_tables_free(tables);
+    if (s->state == PROVING)
+        begin_following(s);
+    else
+        say_standing(s);
+    pump(s);
+}
+
+/* ---- proving ---- */
+
+static void on_listening(void *ctx, struct pg_conn *conn, const PGresult *result)
+{
+    struct pg_listen *s = ctx;
+    if (!answered(s, conn, result, "LISTEN failed"))
+        return;
+    s->step = STEP_CANARY;
+    s->canary_until = uv_now(s->loop) + 2 * s->timeout_ms; /* with the time to connect */
+    s->prober = open_connection(s, &prober_ops);
+}
+
+static void listen_now(struct pg_listen *s)
+{
+    struct buf sql = BUF_INIT(SQL_MAX);
+    buf_text(&sql, "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings "
+                   "WHERE name IN ('idle_session_timeout', 'statement_timeout', 'lock_timeout');"
+                   "SET search_path = pg_catalog;"
+                   "LISTEN " PG_CHANNEL);
+    if (s->channel) {
+        buf_text(&sql, ";LISTEN ");
+        sqltext_name(&sql, str_of(s->channel));
+    }
+    buf_byte(&sql, '\0');
+    s->step = STEP_LISTEN;
+    ask(s, sql.data, on_listening);
+    buf_free(&sql);
+}
+
+static void on_identity(void *ctx, struct pg_conn *conn, const PGresult *result)
+{
+    struct pg_listen *s = ctx;
+    if (!answered(s, conn, result, "it does not say what it is"))
+        return;
+    if (PQntuples(result) != 1 || PQnfields(result) != 2) {
+        lose(s, "it does not say what it is");
+        return;
+    }
+    if (PQgetvalue(result, 0, 0)[0] == 't') {
+        lose(s, "it is a standby, where LISTEN is not possible: give the address of the primary");
+        return;
+    }
+    s->server_pid = strtol(PQgetvalue(result, 0, 1), NULL, 10);
+    s->pooled = s->server_pid != pg_conn_backend(conn);
+    listen_now(s);
+}
+
+static void on_ready(void *ctx, struct pg_conn *conn)
+{
+    struct pg_listen *s = ctx;
+    move(s, PROVING);
+    s->step = STEP_IDENTITY;
+    ask(s, "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid()", on_identity);
+}
+
+static void on_notified(void *ctx, struct pg_conn *conn, struct str channel, struct str payload)
+{
+    struct pg_listen *s = ctx;
+    static const char canary[] = "{\"v\":1,\"canary\":";
+    bool ours = str_is(channel, PG_CHANNEL);
+    s->heard_at = uv_now(s->loop);
+    if (ours && str_starts(payload, str_of(canary))) {
+        if (s->canary[0] && str_is(payload, s->canary))
+            canary_came(s);
+        return; /* or another server's */
+    }
+    pg_inbox_add(&s->inbox, ours ? TAG_OURS : TAG_FOREIGN, payload);
+    pump(s);
+}
+
+static const struct pg_conn_ops conn_ops = {
+    .ready = on_ready, .lost = on_lost, .notified = on_notified};
+
+/* ---- what is asked next ---- */
+
+static void on_fence(void *ctx, struct pg_conn *conn, const PGresult *result)
+{
+    struct pg_listen *s = ctx;
+    if (!answered(s, conn, result, "a question was not answered"))
+        return;
+    pg_inbox_close(&s->inbox);
+    pump(s);
+}
+
+static bool canary_is_due(const struct pg_listen *s)
+{
+    return s->canary_until == 0 && uv_now(s->loop) - s->heard_at >= s->timeout_ms / 2;
+}
+
+static bool tables_are_due(const struct pg_listen *s)
+{
+    uint64_t every = s->blind ? BLIND_MS : TABLES_MS;
+    return !s->channel && uv_now(s->loop) - s->tables_at >= every;
+}
+
+static bool may_ask(const struct pg_listen *s)
+{
+    return s->conn && !s->asking && pg_conn_ready(s->conn);
+}
+
+static void ask_next(struct pg_listen *s)
+{
+    if (!may_ask(s))
+        return;
+    if (s->state == PROVING) {
+        if (s->step == STEP_TABLES && s->channel)
+            begin_following(s);
+        else if (s->step == STEP_TABLES)
+            ask(s, s->tables_sql.data, on_tables);
+        return;
+    }
+    if (s->state != FOLLOWING && s->state != BLOCKED && s->state != HANDING)
+        return;
+    if (pg_inbox_has_open(&s->inbox))
+        ask(s, "SELECT 1", on_fence);
+    else if (canary_is_due(s))
+        send_canary(s);
+    else if (tables_are_due(s))
+        ask(s, s->tables_sql.data, on_tables);
+}
+
+static void pump(struct pg_listen *s)
+{
+    hand_on(s);
+    ask_next(s);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct pg_listen *s = timer->data;
+    if (s->state != WAITING)
+        return;
+    move(s, CONNECTING);
+    s->conn = open_connection(s, &conn_ops);
+}
+
+static void on_pulse(uv_timer_t *timer)
+{
+    struct pg_listen *s = timer->data;
+    uint64_t now = uv_now(s->loop);
+    if (s->canary_until != 0 && now > s->canary_until) {
+        canary_is_missing(s);
+        return;
+    }
+    if (s->backoff.failures && s->proved_at && now - s->proved_at >= STABLE_MS &&
+        (s->state == FOLLOWING || s->state == HANDING))
+        s->backoff.failures = 0;
+    if (s->conn)
+        pump(s);
+}
+
+/* ---- the interface ---- */
+
+static bool listen_start(struct source *source, struct str cursor, struct err *err)
+{
+    struct pg_listen *s = (struct pg_listen *)source;
+    CHECK(s->state == IDLE);
+    if (s->tables_sql.overflow)
+        return err_set(err, "the rules name too many tables");
+    uv_timer_init(s->loop, &s->timer);
+    uv_timer_init(s->loop, &s->pulse);
+    uv_idle_init(s->loop, &s->idle);
+    s->timer.data = s->pulse.data = s->idle.data = s;
+    s->handles = 3;
+    move(s, WAITING);
+    uv_timer_start(&s->timer, on_timer, 0, 0);
+    uv_timer_start(&s->pulse, on_pulse, PULSE_MS, PULSE_MS);
+    return true;
+}
+
+static void listen_resume(struct source *source)
+{
+    struct pg_listen *s = (struct pg_listen *)source;
+    if (s->state != BLOCKED)
+        return;
+    move(s, FOLLOWING);
+    hand_on(s);
+}
+
+static bool listen_cursor(struct source *source, struct buf *out)
+{
+    return false; /* what is not listened to is lost */
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    handle_is_gone(handle->data);
+}
+
+static void listen_stop(struct source *source, void (*done)(void *ctx), void *ctx)
+{
+    struct pg_listen *s = (struct pg_listen *)source;
+    CHECK(!s->stopping);
+    s->stopping = true;
+    s->done = done;
+    s->done_ctx = ctx;
+    bool idle = s->state == IDLE;
+    hand_to_the_end(s);
+    drop_connections(s);
+    move(s, CLOSING);
+    if (idle) {
+        move(s, CLOSED);
+        done(ctx);
+        return;
+    }
+    uv_close((uv_handle_t *)&s->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&s->pulse, on_handle_closed);
+    uv_close((uv_handle_t *)&s->idle, on_handle_closed);
+}
+
+static void listen_free(struct source *source)
+{
+    struct pg_listen *s = (struct pg_listen *)source;
+    if (!s)
+        return;
+    CHECK(s->state == IDLE || s->state == CLOSED);
+    pg_trigger_verdicts_free(s->verdicts);
+    pg_inbox_free(&s->inbox);
+    pg_target_free(s->target);
+    arena_free(&s->payload);
+    arena_free(&s->arena);
+    buf_free(&s->tables_sql);
+    free((char *)s->source.name);
+    free(s->channel);
+    free(s);
+}
+
+static size_t listen_numbers(const struct source *source, struct source_number *out)
+{
+    const struct pg_listen *s = (const struct pg_listen *)source;
+    const struct source_number numbers[] = {
+        {"unstale_notify_connects_total", "Times that LISTEN began; each is a reset.", true,
+         s->connects},
+        {"unstale_notify_payloads_total", "Notifications that were understood.", true, s->payloads},
+        {"unstale_notify_overflows_total",
+         "Of those, statements with more rows than fit: the whole table is stale.", true,
+         s->overflows},
+        {"unstale_notify_trigger_errors_total",
+         "Of those, triggers that failed (see the log of PostgreSQL).", true, s->errors},
+        {"unstale_notify_refused_total", "Notifications that were not understood; each is a reset.",
+         true, s->refused},
+        {"unstale_notify_tables_untold", "Tables whose triggers are missing, disabled or others.",
+         false, s->untold},
+        {"unstale_notify_queue_percent",
+         "How full the server's queue of notifications is; full, commits fail.", false,
+         (uint64_t)(s->queue * 100)},
+    };
+    enum { N = sizeof numbers / sizeof numbers[0] };
+    for (size_t i = 0; i < N; i++)
+        out[i] = numbers[i];
+    return N;
+}
+
+static const struct source_ops ops = {
+    .kind = "postgres",
+    .start = listen_start,
+    .resume = listen_resume,
+    .cursor = listen_cursor,
+    .stop = listen_stop,
+    .free = listen_free,
+    .numbers = listen_numbers,
+};
+
+struct source *pg_listen_new(const struct pg_listen_options *options,
+                             const struct source_sink *sink, struct err *err)
+{
+    static const char kind[] = "postgres ";
+    struct pg_target *target = pg_target_new(options->url, options->password_file, err);
+    if (!target)
+        return NULL;
+    struct pg_listen *s = mem_new(sizeof *s);
+    size_t length = sizeof kind + strlen(pg_target_name(target));
+    char *name = mem_new(length);
+    snprintf(name, length, "%s%s", kind, pg_target_name(target));
+    s->source = (struct source){
+        .ops = &ops, .sink = *sink, .name = name, .patience_ms = options->patience_ms};
+    s->target = target;
+    s->channel = options->channel ? mem_copy(options->channel, strlen(options->channel)) : NULL;
+    s->alone = options->alone;
+    s->timeout_ms = options->timeout_ms;
+    s->backoff = (struct backoff){.first_ms = FIRST_MS, .max_ms = MAX_MS};
+    s->log = options->log;
+    s->loop = options->loop;
+    arena_init(&s->arena, WATCH_MEMORY);
+    arena_init(&s->payload, PAYLOAD_MEMORY);
+    pg_inbox_init(&s->inbox);
+    s->watch = watch_copy(options->watch, &s->arena);
+    s->tables_sql = BUF_INIT(SQL_MAX);
+    pg_trigger_tables_query(&s->tables_sql, &s->watch);
+    buf_byte(&s->tables_sql, '\0');
+    return &s->source;
+}
