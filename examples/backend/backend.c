@@ -14,7 +14,7 @@
 #include "faults.h"
 #include "files.h"
 
-enum { OWN_ROUTES = 5 };
+enum { OWN_ROUTES = 5 + SESSION_ROUTES };
 
 struct settings {
     bool listen;
@@ -23,6 +23,7 @@ struct settings {
     const char *db;
     const char *ui;
     const char *unstale;
+    const char *secret_file;
     bool init;
     int delay_ms;
 };
@@ -40,6 +41,7 @@ struct backend {
     struct counts *counts;
     struct faults *faults;
     struct files *files;
+    struct session *session;
     struct resource_context resources[BACKEND_MAX_RESOURCES];
     struct app_context app_routes[BACKEND_MAX_ROUTES];
     struct http_route
@@ -61,6 +63,7 @@ static void print_help(FILE *out, const char *program, const char *name)
             "  --listen 127.0.0.1:PORT  serve; port 0 takes a free one and prints it\n"
             "  --ui FOLDER              serve the built page\n"
             "  --unstale URL            where the page finds unstale\n"
+            "  --secret-file FILE       what sessions are signed with; --init makes it\n"
             "  --delay-ms N             hold every answer back for so long\n"
             "  --help\n",
             program, name);
@@ -100,10 +103,15 @@ static enum parsed parse_options(int argc, char **argv, struct settings *setting
                                  struct problem *problem)
 {
     static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'},   {"db", required_argument, NULL, 'd'},
-        {"ui", required_argument, NULL, 'u'},       {"unstale", required_argument, NULL, 's'},
-        {"init", no_argument, NULL, 'i'},           {"help", no_argument, NULL, 'h'},
-        {"delay-ms", required_argument, NULL, 'D'}, {NULL, 0, NULL, 0},
+        {"listen", required_argument, NULL, 'l'},
+        {"db", required_argument, NULL, 'd'},
+        {"ui", required_argument, NULL, 'u'},
+        {"unstale", required_argument, NULL, 's'},
+        {"init", no_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},
+        {"delay-ms", required_argument, NULL, 'D'},
+        {"secret-file", required_argument, NULL, 'S'},
+        {NULL, 0, NULL, 0},
     };
     long number;
     int option;
@@ -132,6 +140,9 @@ static enum parsed parse_options(int argc, char **argv, struct settings *setting
             break;
         case 's':
             settings->unstale = optarg;
+            break;
+        case 'S':
+            settings->secret_file = optarg;
             break;
         case 'i':
             settings->init = true;
@@ -215,7 +226,10 @@ static bool run_app_route(void *context, const struct http_request *request,
 {
     const struct app_context *self = context;
     struct db *db = db_pool_take(self->pool, problem);
-    bool ok = db != NULL && self->route->handle(db, request, reply, problem);
+    const struct backend_route *route = self->route;
+    bool ok = db != NULL && (route->handle != NULL
+                                 ? route->handle(db, request, reply, problem)
+                                 : statement_handle(route->statement, db, request, reply, problem));
 
     db_pool_give(self->pool, db);
     return ok;
@@ -226,7 +240,24 @@ static bool is_measured(const struct http_request *request)
     return strncmp(request->path, "/api/", 5) == 0 && strncmp(request->path, "/api/_", 6) != 0;
 }
 
-static bool admit(void *context, const struct http_request *request, struct problem *problem)
+/* Whether the request may be answered at all; sets its user. */
+static bool is_allowed(struct backend *backend, struct http_request *request,
+                       struct problem *problem)
+{
+    const char *role;
+
+    if (backend->session == NULL || strcmp(request->path, "/api/session") == 0 ||
+        strncmp(request->path, "/api/session/", 13) == 0)
+        return true;
+    request->user = session_user(backend->session, request, problem);
+    if (request->user == NULL)
+        return false;
+    role = json_string_value(json_object_get(request->user, "role"));
+    return request->role == NULL || (role != NULL && strcmp(role, request->role) == 0) ||
+           problem_set(problem, 403, "this is for those with the role %s", request->role);
+}
+
+static bool admit(void *context, struct http_request *request, struct problem *problem)
 {
     struct backend *backend = context;
     bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
@@ -236,7 +267,7 @@ static bool admit(void *context, const struct http_request *request, struct prob
     counts_add(backend->counts, request->method, request->target);
     if (!reads && faults_fail_write(backend->faults))
         return problem_set(problem, 500, "this write was asked to fail");
-    return true;
+    return is_allowed(backend, request, problem);
 }
 
 static void hold(void *context, const struct http_request *request)
@@ -250,7 +281,8 @@ static void hold(void *context, const struct http_request *request)
 static void add_route(struct backend *backend, const char *method, const char *pattern,
                       http_handler *handle, void *context)
 {
-    backend->routes[backend->route_count++] = (struct http_route){method, pattern, handle, context};
+    backend->routes[backend->route_count++] =
+        (struct http_route){method, pattern, handle, context, NULL};
 }
 
 static bool add_routes(struct backend *backend, struct problem *problem)
@@ -262,12 +294,17 @@ static bool add_routes(struct backend *backend, struct problem *problem)
     add_route(backend, "DELETE", "/api/_counts", delete_counts, backend);
     add_route(backend, "GET", "/api/_faults", get_faults, backend);
     add_route(backend, "PATCH", "/api/_faults", patch_faults, backend);
+    if (backend->session != NULL) {
+        session_routes(backend->session, &backend->routes[backend->route_count]);
+        backend->route_count += SESSION_ROUTES;
+    }
     for (size_t i = 0; app->routes != NULL && app->routes[i].method != NULL; i++) {
         if (i == BACKEND_MAX_ROUTES)
             return problem_set(problem, 0, "an application may have %d routes", BACKEND_MAX_ROUTES);
         backend->app_routes[i] = (struct app_context){&app->routes[i], backend->pool};
         add_route(backend, app->routes[i].method, app->routes[i].pattern, run_app_route,
                   &backend->app_routes[i]);
+        backend->routes[backend->route_count - 1].role = app->routes[i].role;
     }
     for (size_t i = 0; app->resources[i] != NULL; i++) {
         if (i == BACKEND_MAX_RESOURCES)
@@ -284,13 +321,16 @@ static bool add_routes(struct backend *backend, struct problem *problem)
 
 /* unstale reads the database while the backend writes it, which only WAL allows
  * without either ever waiting for the other. */
-static bool create_database(const struct backend_app *app, const char *path,
+static bool create_database(const struct backend_app *app, const struct settings *settings,
                             struct problem *problem)
 {
-    struct db *db = db_open(path, DB_CREATE, problem);
-    bool ok = db != NULL && db_exec(db, "PRAGMA journal_mode = WAL", problem) &&
-              db_exec(db, "BEGIN IMMEDIATE", problem) && db_exec(db, app->schema, problem) &&
-              app->fill(db, problem) && db_exec(db, "COMMIT", problem);
+    struct db *db = db_open(settings->db, DB_CREATE, problem);
+    bool ok =
+        db != NULL && db_exec(db, "PRAGMA journal_mode = WAL", problem) &&
+        db_exec(db, "BEGIN IMMEDIATE", problem) && db_exec(db, app->schema, problem) &&
+        (app->fill != NULL ? app->fill(db, problem) : db_exec(db, app->sample, problem)) &&
+        (app->session == NULL || session_init(app->session, db, settings->secret_file, problem)) &&
+        db_exec(db, "COMMIT", problem);
 
     db_close(db);
     return ok;
@@ -348,6 +388,12 @@ static bool prepare(struct backend *backend, struct problem *problem)
         return false;
     }
     db_pool_give(backend->pool, db);
+    if (backend->app->session != NULL) {
+        backend->session =
+            session_new(backend->app->session, backend->pool, settings->secret_file, problem);
+        if (backend->session == NULL)
+            return false;
+    }
     return add_routes(backend, problem);
 }
 
@@ -382,7 +428,7 @@ static bool run(const struct backend_app *app, const struct settings *settings,
     struct backend *backend = NULL;
     bool ok = false;
 
-    if (settings->init && !create_database(app, settings->db, problem))
+    if (settings->init && !create_database(app, settings, problem))
         goto out;
     if (!settings->listen) {
         ok = true;
@@ -401,6 +447,7 @@ out:
         files_close(backend->files);
         faults_free(backend->faults);
         counts_free(backend->counts);
+        session_free(backend->session);
         db_pool_free(backend->pool);
         free(backend);
     }

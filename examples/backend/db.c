@@ -124,7 +124,7 @@ static sqlite3_stmt *prepare(struct db *db, const char *sql, json_t *params,
         failed(db, problem);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < (size_t)sqlite3_bind_parameter_count(statement); i++) {
         if (bind_value(statement, (int)i + 1, json_array_get(params, i)) != SQLITE_OK) {
             failed(db, problem);
             sqlite3_finalize(statement);

@@ -5,9 +5,9 @@
  * A pool hands connections to request threads and keeps at most DB_POOL_IDLE of
  * them open; it never closes the last one, so the WAL stays in place.
  *
- * Parameters are a JSON array whose elements are bound to ?1, ?2, …; the caller
- * keeps it. Values become: text as strings, integers and reals as numbers, NULL
- * as null. */
+ * Parameters are a JSON array whose elements are bound to ?1, ?2, …, as many as
+ * the statement has; the caller keeps it. Values become: text as strings, integers and reals as
+ * numbers, NULL as null. */
 #ifndef EXAMPLE_DB_H
 #define EXAMPLE_DB_H
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +56,29 @@ const char *http_request_arg(const struct http_request *request, const char *nam
     return MHD_lookup_connection_value(request->_connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->_connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_request_cookie(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->_connection, MHD_COOKIE_KIND, name);
+}
+
+void http_reply_cookie(struct http_reply *reply, const char *format, ...)
+{
+    va_list args;
+
+    free(reply->_cookie);
+    va_start(args, format);
+    if (vasprintf(&reply->_cookie, format, args) < 0)
+        reply->_cookie = NULL;
+    va_end(args);
+}
+
 static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status, const char *type,
-                             const char *cache, struct MHD_Response *response)
+                             const char *cache, const char *cookie, struct MHD_Response *response)
 {
     enum MHD_Result result;
 
@@ -67,12 +89,15 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, cache);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "Referrer-Policy", "same-origin");
+    if (cookie != NULL)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_SET_COOKIE, cookie);
     result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
 }
 
-static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status, json_t *json)
+static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status,
+                                 const char *cookie, json_t *json)
 {
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
     struct MHD_Response *response;
@@ -83,27 +108,27 @@ static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned sta
     response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
     if (response == NULL)
         free(text);
-    return queue(connection, status, "application/json", "no-store", response);
+    return queue(connection, status, "application/json", "no-store", cookie, response);
 }
 
 static enum MHD_Result send_problem(struct MHD_Connection *connection,
                                     const struct problem *problem)
 {
-    return send_json(connection, problem->status, json_pack("{s:s}", "error", problem->text));
+    return send_json(connection, problem->status, NULL, json_pack("{s:s}", "error", problem->text));
 }
 
 static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply)
 {
     if (reply->_json != NULL)
-        return send_json(connection, reply->status, reply->_json);
+        return send_json(connection, reply->status, reply->_cookie, reply->_json);
     if (reply->_fd >= 0) {
         struct MHD_Response *response = MHD_create_response_from_fd64(reply->_size, reply->_fd);
 
         if (response == NULL)
             close(reply->_fd);
-        return queue(connection, reply->status, reply->_type, reply->_cache, response);
+        return queue(connection, reply->status, reply->_type, reply->_cache, NULL, response);
     }
-    return queue(connection, reply->status, NULL, "no-store",
+    return queue(connection, reply->status, NULL, "no-store", reply->_cookie,
                  MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
@@ -215,6 +240,7 @@ static enum MHD_Result dispatch(const struct http_options *options,
     struct http_reply reply = {._fd = -1};
     struct problem problem = {.status = 500, .text = "something went wrong"};
     const struct http_route *route = NULL;
+    enum MHD_Result result;
     bool ok = false;
 
     if (!host_is_loopback(connection))
@@ -222,6 +248,7 @@ static enum MHD_Result dispatch(const struct http_options *options,
     else if (read_body(connection, exchange, &request.body, &problem)) {
         route = find_route(options, &request, &problem);
         if (route != NULL) {
+            request.role = route->role;
             ok = options->admit(options->hook_context, &request, &problem) &&
                  route->handle(route->context, &request, &reply, &problem);
             options->hold(options->hook_context, &request);
@@ -231,7 +258,10 @@ static enum MHD_Result dispatch(const struct http_options *options,
         }
     }
     json_decref(request.body);
-    return ok ? send_reply(connection, &reply) : send_problem(connection, &problem);
+    json_decref(request.user);
+    result = ok ? send_reply(connection, &reply) : send_problem(connection, &problem);
+    free(reply._cookie);
+    return result;
 }
 
 /* ---- what libmicrohttpd calls ---- */

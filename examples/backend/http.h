@@ -31,12 +31,16 @@ struct http_request {
     const char *path;     /* decoded, without the query */
     const char *target;   /* as it was sent, with the query */
     json_t *body;         /* the object that was sent, or NULL; the server's */
+    json_t *user;         /* who is signed in, set by `admit`; the server's */
+    const char *role;     /* of the route */
     char id[HTTP_MAX_ID]; /* what stood at ":id" in the route, or "" */
     struct MHD_Connection *_connection;
 };
 
 /* A query argument, decoded, or NULL. */
 const char *http_request_arg(const struct http_request *request, const char *name);
+const char *http_request_header(const struct http_request *request, const char *name);
+const char *http_request_cookie(const struct http_request *request, const char *name);
 
 /* A reply starts empty (status 0); a handler that returns true has called one of
  * the http_reply_… functions, once. */
@@ -47,6 +51,7 @@ struct http_reply {
     uint64_t _size;
     const char *_type;
     const char *_cache;
+    char *_cookie;
 };
 
 /* Takes over `json`; NULL means out of memory and becomes a 500. */
@@ -55,6 +60,10 @@ bool http_reply_empty(struct http_reply *reply, unsigned status);
 /* Takes over `fd`. The strings must be constants. */
 bool http_reply_file(struct http_reply *reply, int fd, uint64_t size, const char *type,
                      const char *cache_control);
+
+/* Besides: a Set-Cookie header. */
+__attribute__((format(printf, 2, 3))) void http_reply_cookie(struct http_reply *reply,
+                                                             const char *format, ...);
 
 typedef bool http_handler(void *context, const struct http_request *request,
                           struct http_reply *reply, struct problem *problem);
@@ -66,6 +75,7 @@ struct http_route {
     const char *pattern;
     http_handler *handle;
     void *context;
+    const char *role; /* for `admit`; NULL: none in particular */
 };
 
 struct http_options {
@@ -76,8 +86,8 @@ struct http_options {
     /* GET of a path outside /api that no route takes. */
     http_handler *fallback;
     void *fallback_context;
-    /* Before a route's handler; false refuses the request. */
-    bool (*admit)(void *context, const struct http_request *request, struct problem *problem);
+    /* Before a route's handler; false refuses the request. May set its `user`. */
+    bool (*admit)(void *context, struct http_request *request, struct problem *problem);
     /* Between a route's handler and its answer; may block. */
     void (*hold)(void *context, const struct http_request *request);
     void *hook_context;

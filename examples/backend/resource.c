@@ -390,9 +390,12 @@ void resource_routes(struct resource_context *context, const struct resource *re
     context->pool = pool;
     snprintf(context->collection, sizeof context->collection, "/api/%s", resource->name);
     snprintf(context->member, sizeof context->member, "/api/%s/:id", resource->name);
-    routes[0] = (struct http_route){"GET", context->collection, get_list, context};
-    routes[1] = (struct http_route){"POST", context->collection, create, context};
-    routes[2] = (struct http_route){"GET", context->member, get_one, context};
-    routes[3] = (struct http_route){"PATCH", context->member, patch, context};
-    routes[4] = (struct http_route){"DELETE", context->member, remove_one, context};
+    routes[0] =
+        (struct http_route){"GET", context->collection, get_list, context, resource->read_role};
+    routes[1] =
+        (struct http_route){"POST", context->collection, create, context, resource->write_role};
+    routes[2] = (struct http_route){"GET", context->member, get_one, context, resource->read_role};
+    routes[3] = (struct http_route){"PATCH", context->member, patch, context, resource->write_role};
+    routes[4] =
+        (struct http_route){"DELETE", context->member, remove_one, context, resource->write_role};
 }

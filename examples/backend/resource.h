@@ -50,6 +50,7 @@ struct resource {
     const char *const *searched; /* columns that ?q= looks into, ended by NULL; or NULL */
     const struct resource_column *columns;
     const struct resource_filter *filters;
+    const char *read_role, *write_role; /* who may; NULL: everybody who is signed in */
 };
 
 /* What the routes of one resource share; lives as long as the server. */

@@ -23,6 +23,8 @@ interface DemoQuery {
 /** examples/NAME/demo.json */
 interface Demo {
   scopes: string[]
+  /** Who signs in, where that is needed. */
+  user?: string
   /** Shows the change; and does not. */
   touched: DemoQuery
   untouched: DemoQuery
@@ -56,17 +58,27 @@ function becomes(what: string, condition: () => boolean, watch: (poke: () => voi
   })
 }
 
+let token: string | null = null
+
 async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
-  const response = await fetch(backendUrl + path, { ...init, signal: AbortSignal.timeout(PATIENCE) })
+  const headers = { ...init.headers, ...(token !== null && { authorization: `Bearer ${token}` }) }
+  const response = await fetch(backendUrl + path, { ...init, headers, signal: AbortSignal.timeout(PATIENCE) })
   assert.ok(response.ok, `${init.method ?? 'GET'} ${path}: ${response.status}`)
   const text = await response.text()
   return text === '' ? null : JSON.parse(text)
+}
+
+if (demo.user !== undefined) {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user: demo.user }) }
+  const user = (await ask('/api/session', init)) as { token: string }
+  token = user.token
 }
 
 const queryClient = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity, retry: false } } })
 const client = createClient({
   url: unstaleUrl,
   scopes: demo.scopes,
+  ...(token !== null && { getToken: () => token }),
   onWarning: (warning) => console.log(`the SDK warns: ${warning.message}`),
 })
 const pushed: string[] = []
