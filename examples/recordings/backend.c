@@ -233,9 +233,10 @@ int main(int argc, char **argv)
 {
     static const struct resource *const resources[] = {&recordings, &projects, &conversations,
                                                        &search_history, NULL};
-    static const struct backend_route routes[] = {{"GET", "/api/dashboard/stats", get_stats},
-                                                  {"GET", "/api/search", get_search},
-                                                  {NULL, NULL, NULL}};
+    static const struct backend_route routes[] = {
+        {"GET", "/api/dashboard/stats", get_stats, NULL, NULL},
+        {"GET", "/api/search", get_search, NULL, NULL},
+        {.method = NULL}};
     static const struct backend_app app = {.name = "recordings",
                                            .schema = schema,
                                            .resources = resources,
