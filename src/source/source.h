@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/change.h"
+#include "source/roll.h"
 #include "wire/publish.h"
 
 #include <stdbool.h>
@@ -49,6 +50,9 @@ struct source_sink {
     void (*settled)(void *ctx, struct source *source, bool visible);
     /* Readers see now all that was kept. */
     void (*seen)(void *ctx, struct source *source);
+    /* The answer to `ask`; the question is the asker's again. Outside of begin and commit. */
+    void (*answered)(void *ctx, struct source *source, struct roll_question *question,
+                     const struct roll_answer *answer);
 };
 
 /* A number for /metrics. */
@@ -77,6 +81,10 @@ struct source_ops {
     void (*settle)(struct source *source);
     /* NULL: it has none. Fills at most SOURCE_NUMBERS_MAX, returns how many. */
     size_t (*numbers)(const struct source *source, struct source_number *out);
+    /* NULL: it cannot be asked. Who may read what, by the rolls that it was made with; answered
+     * once, later, when it can be: at the latest when the source stops. It is never answered from
+     * a state whose changes may not all be captured. */
+    void (*ask)(struct source *source, struct roll_question *question);
 };
 
 /* First member of every source. */

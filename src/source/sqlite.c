@@ -33,6 +33,7 @@
 #include "source/sqlite_cursor.h"
 #include "source/sqlite_file.h"
 #include "source/sqlite_replay.h"
+#include "source/sqlite_rolls.h"
 #include "source/sqlite_schema.h"
 #include "source/sqlite_verify.h"
 
@@ -42,7 +43,8 @@
 #include <sys/stat.h>
 
 enum {
-    SLICE = 500, /* rows a loop turn */
+    SLICE = 500,   /* rows a loop turn */
+    ANSWERS = 200, /* questions in one snapshot */
     RETRY_MS = 1000,
     BUSY_MS = 1000,  /* so long it may be locked before that is called "not current" */
     BLIND_MS = 1000, /* between two truncations of blind tables */
@@ -102,6 +104,9 @@ struct sqlite_source {
     sqlite3_stmt *rows; /* READING */
     int64_t last;       /* the newest id of the snapshot */
     bool truncate_blind;
+
+    struct sqlite_rolls *rolls;
+    struct list questions;
 
     bool said, said_current;
     char said_why[WHY_MAX];
@@ -199,6 +204,7 @@ static void close_db(struct sqlite_source *s)
     s->rows = NULL;
     if (s->replay)
         sqlite_replay_drop(s->replay);
+    sqlite_rolls_drop(s->rolls);
     sqlite3_close(s->db);
     s->db = NULL;
 }
@@ -454,6 +460,52 @@ static int check_cursor(struct sqlite_source *s)
     return SQLITE_OK;
 }
 
+/* ---- questions ---- */
+
+/* NULL: the tables that are asked are followed. */
+static const char *uncovered(const struct sqlite_source *s)
+{
+    const struct rolls *rolls = sqlite_rolls_all(s->rolls);
+    if (!s->verdicts->set_up)
+        return "the database is not set up for unstale";
+    for (size_t i = 0; i < rolls->n; i++) {
+        const struct sqlite_verdict *verdict =
+            sqlite_verdicts_find(s->verdicts, rolls->items[i].table);
+        if (!verdict || !verdict->covered)
+            return "a table of auth.membership is not followed";
+    }
+    return NULL;
+}
+
+static void answer(struct sqlite_source *s, const struct roll_answer *answer)
+{
+    struct roll_question *question = LIST_ITEM(s->questions.next, struct roll_question, node);
+    list_remove(&question->node);
+    s->source.sink.answered(s->source.sink.ctx, &s->source, question, answer);
+}
+
+/* In a snapshot whose changes are all handed on. */
+static void answer_questions(struct sqlite_source *s)
+{
+    if (list_empty(&s->questions))
+        return;
+    const char *why = uncovered(s);
+    for (unsigned i = 0; i < ANSWERS && !list_empty(&s->questions); i++) {
+        const struct roll_question *question =
+            LIST_ITEM(s->questions.next, struct roll_question, node);
+        const struct roll_answer said = why ? (struct roll_answer){.ok = false, .why = why}
+                                            : sqlite_rolls_ask(s->rolls, s->db, question->user);
+        answer(s, &said);
+    }
+}
+
+static void refuse_questions(struct sqlite_source *s)
+{
+    const struct roll_answer refused = {.ok = false, .why = "the source stops"};
+    while (!list_empty(&s->questions))
+        answer(s, &refused);
+}
+
 /* ---- a look ---- */
 
 static void end_snapshot(struct sqlite_source *s)
@@ -570,10 +622,11 @@ static void read_slice(struct sqlite_source *s)
         if (s->truncate_blind)
             truncate_blind(s);
         commit(s);
+        answer_questions(s);
         end_snapshot(s);
         move(s, FOLLOWING);
         settle(s);
-        wake(s, s->poll_ms);
+        wake(s, list_empty(&s->questions) ? s->poll_ms : 0);
     }
     if (s->stopping)
         close_source(s);
@@ -601,9 +654,10 @@ static void look(struct sqlite_source *s)
     bool rows = s->verdicts->set_up && s->last > s->cursor.id;
     s->truncate_blind = blind_is_due(s);
     if (!rows && !s->truncate_blind) {
+        answer_questions(s);
         end_snapshot(s);
         settle(s);
-        wake(s, s->poll_ms);
+        wake(s, list_empty(&s->questions) ? s->poll_ms : 0);
         return;
     }
     if (rows)
@@ -649,7 +703,7 @@ static void poll_file(struct sqlite_source *s)
     bool waiting = s->dirty && s->blind && !blind_is_due(s) && s->busy_since == 0;
     s->data_version = version;
     s->dirty = s->dirty || changed;
-    if (changed || (s->dirty && !waiting))
+    if (changed || (s->dirty && !waiting) || !list_empty(&s->questions))
         look(s);
     else
         wake(s, s->poll_ms);
@@ -706,6 +760,7 @@ static void on_closed(uv_handle_t *handle)
 
 static void close_source(struct sqlite_source *s)
 {
+    refuse_questions(s);
     close_db(s);
     move(s, CLOSING);
     if (s->handles > 0) {
@@ -728,6 +783,14 @@ static void sqlite_stop(struct source *source, void (*done)(void *ctx), void *ct
         close_source(s);
 }
 
+static void sqlite_ask(struct source *source, struct roll_question *question)
+{
+    struct sqlite_source *s = (struct sqlite_source *)source;
+    list_push_back(&s->questions, &question->node);
+    if (s->state == FOLLOWING)
+        wake(s, 0);
+}
+
 static void sqlite_free(struct source *source)
 {
     struct sqlite_source *s = (struct sqlite_source *)source;
@@ -736,6 +799,7 @@ static void sqlite_free(struct source *source)
     CHECK(s->state == IDLE || s->state == CLOSED);
     sqlite_replay_free(s->replay);
     sqlite_verdicts_free(s->verdicts);
+    sqlite_rolls_free(s->rolls);
     arena_free(&s->arena);
     free((char *)s->source.name);
     free(s->path);
@@ -749,6 +813,7 @@ static const struct source_ops ops = {
     .cursor = sqlite_place,
     .stop = sqlite_stop,
     .free = sqlite_free,
+    .ask = sqlite_ask,
 };
 
 static void on_change(void *ctx, const struct change *change)
@@ -777,6 +842,8 @@ struct source *sqlite_new(const struct sqlite_options *options, const struct sou
     s->loop = options->loop;
     arena_init(&s->arena, WATCH_MEMORY);
     s->watch = watch_copy(options->watch, &s->arena);
+    list_init(&s->questions);
+    s->rolls = sqlite_rolls_new(options->rolls ? options->rolls : &(struct rolls){0});
     s->replay = sqlite_replay_new(
         &s->watch,
         &(struct sqlite_replay_sink){.ctx = s, .change = on_change, .unreadable = on_unreadable});

@@ -16,6 +16,7 @@ struct sqlite_options {
     const char *path;
     uint64_t poll_ms;
     const struct watch *watch; /* copied */
+    const struct rolls *rolls; /* copied; NULL: it is asked nothing. Their tables are watched */
     uv_loop_t *loop;
     const struct log *log;
 };

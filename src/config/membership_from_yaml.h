@@ -1,0 +1,13 @@
+/* membership_from_yaml: `auth: membership:` as rolls (source/roll.h).
+ *
+ * Shapes, templates and conditions; whether the tables and columns are there is judged with those
+ * of the rules (config/databases.h). */
+#pragma once
+
+#include "config/reader.h"
+
+/* Into config->membership. */
+bool membership_from_yaml(const struct reader *reader, const struct yaml *node,
+                          struct config *config);
+/* Is there one database that can be asked? Once all is read. */
+bool membership_fits(const struct reader *reader, const struct config *config);
