@@ -23,7 +23,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_serve, cli_check, cli_explain, cli_setup, cli_teardown,
-    cli_publish, cli_watch, cli_version;
+    cli_publish, cli_watch, cli_token, cli_version;
 
 int cli_main(int argc, char **argv);
 

@@ -1,8 +1,8 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/secret.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,32 +15,6 @@ static const struct args_option OPTIONS[] = {
 };
 
 enum { BODY_MAX = 64 * 1024 * 1024, TOKEN_MAX = 4096, URL_MAX = 4096 };
-
-static bool read_all(const char *what, FILE *file, struct buf *out, struct err *err)
-{
-    char bytes[16384];
-    size_t n;
-    while ((n = fread(bytes, 1, sizeof bytes, file)) > 0)
-        if (!buf_add(out, bytes, n))
-            return err_set(err, "%s is larger than %zu bytes", what, out->max);
-    return !ferror(file) || err_set(err, "%s cannot be read: %s", what, strerror(errno));
-}
-
-static bool read_token(const char *path, struct buf *out, struct err *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return err_set(err, "%s cannot be read: %s", path, strerror(errno));
-    bool ok = read_all(path, file, out, err);
-    (void)fclose(file);
-    /* As the server trims its own. */
-    while (ok && out->len && (unsigned char)out->data[out->len - 1] <= ' ')
-        out->len--;
-    while (ok && out->len && (unsigned char)out->data[0] <= ' ')
-        buf_shift(out, 1);
-    return ok &&
-           (buf_byte(out, '\0') || err_set(err, "%s is larger than %zu bytes", path, out->max));
-}
 
 /* The sentence of {"error": ...}, or the position of an accepted body. */
 static struct str field_of(const json_t *json, const char *name)
@@ -84,10 +58,10 @@ static enum cli_exit run(const struct args *args)
     buf_str(&url, root);
     buf_text(&url, args_flag(args, "notice") ? "/v1/notices" : "/v1/changes");
     bool ready = buf_byte(&url, '\0') || err_set(&err, "the URL is too long");
-    ready =
-        ready && (strcmp(args->words[0], "-") == 0 ? read_all("standard input", stdin, &body, &err)
-                                                   : buf_text(&body, args->words[0]));
-    ready = ready && (!file || read_token(file, &token, &err));
+    ready = ready && (strcmp(args->words[0], "-") == 0
+                          ? secret_read_stream("standard input", stdin, &body, &err)
+                          : buf_text(&body, args->words[0]));
+    ready = ready && (!file || secret_read(file, &token, &err));
     if (!ready || (client = client_new(&err)) == NULL ||
         !client_post(client, url.data, file ? token.data : NULL, buf_slice(&body), &answer, &err))
         exit = cli_fail(CLI_FAILED, "%s", err.text);

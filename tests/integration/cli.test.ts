@@ -61,7 +61,7 @@ test('help names every command, and every command explains itself', (t) => {
   assert.equal(all.err, '')
   assert.equal(run(dir, ['--help']).out, all.out)
   const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1] as string)
-  assert.deepEqual(names, ['serve', 'check', 'explain', 'setup', 'teardown', 'publish', 'watch', 'version', 'help'])
+  assert.deepEqual(names, ['serve', 'check', 'explain', 'setup', 'teardown', 'publish', 'watch', 'token', 'version', 'help'])
   for (const name of names.slice(0, -1)) {
     const one = run(dir, [name, '--help'])
     assert.equal(one.code, 0)
