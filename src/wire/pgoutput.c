@@ -123,27 +123,23 @@ int64_t pgoutput_time_us(uint64_t unix_us)
     return (int64_t)(unix_us - (uint64_t)EPOCH_US);
 }
 
-static bool hex_digit(char c, uint64_t *digit)
+static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
-        *digit = (uint64_t)(c - '0');
-    else if (c >= 'A' && c <= 'F')
-        *digit = (uint64_t)(c - 'A' + 10);
-    else if (c >= 'a' && c <= 'f')
-        *digit = (uint64_t)(c - 'a' + 10);
-    else
-        return false;
-    return true;
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool hex_half(struct str text, uint64_t *half)
 {
     *half = 0;
     for (size_t i = 0; i < text.n; i++) {
-        uint64_t digit;
-        if (!hex_digit(text.p[i], &digit))
+        int digit = hex_digit(text.p[i]);
+        if (digit < 0)
             return false;
-        *half = *half << 4 | digit;
+        *half = *half << 4 | (uint64_t)digit;
     }
     return text.n > 0 && text.n <= 8;
 }
