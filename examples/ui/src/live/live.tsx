@@ -37,7 +37,8 @@ export function createLive(queryClient: QueryClient, options: ClientOptions, con
   }
 }
 
-const LiveContext = createContext<Live | null>(null)
+/** For who starts its connection elsewhere than in a LiveProvider. */
+export const LiveContext = createContext<Live | null>(null)
 
 export function useLive(): Live {
   const live = useContext(LiveContext)
