@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <uv.h>
 
 enum {
@@ -72,6 +73,7 @@ struct app {
     struct hub *hub;
     struct mailbox *box;
     struct open_auth *auth;
+    struct endpoints *endpoints;
     struct exchange *exchange;
     struct engine *engine;
     struct admin *admin;
@@ -92,6 +94,7 @@ struct app {
     bool stop_waits;   /* for the reload that has stopped the sources */
     struct candidate *candidate;
     struct open_auth *old_auth; /* until every thread has forgotten it */
+    struct endpoints *old_endpoints; /* likewise */
     unsigned limited_left;
     uint64_t reloads_applied, reloads_refused;
 };
@@ -174,6 +177,7 @@ static struct report report_of(const struct app *app)
                            .hub = app->hub,
                            .exchange = app->exchange,
                            .engine = app->engine,
+                           .endpoints = app->endpoints,
                            .workers = app->stats,
                            .n_workers = app->n_workers,
                            .connections_max = app->connections_max,
@@ -214,6 +218,15 @@ static void ask_debug(void *ctx, uint64_t conn, enum admin_debug what, struct st
 
 /* ---- stopping ---- */
 
+/* What the index was filled by, and what its readers were told it in. */
+static uint64_t words_hash(const struct rules *rules, const struct config *config)
+{
+    uint64_t hash = rules_hash(rules);
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        hash += config->endpoints[i].endpoint->hash;
+    return hash;
+}
+
 static void save_state(struct app *app)
 {
     struct err err = ERR_INIT;
@@ -222,7 +235,7 @@ static void save_state(struct app *app)
     struct state_cursor *cursors = sources_cursors(app->sources, &n_cursors);
     engine_flush(app->engine);
     const bool saved = hub_save(app->hub, &hub, &err);
-    const struct state state = {.rules = rules_hash(app->rules),
+    const struct state state = {.rules = words_hash(app->rules, app->config),
                                 .hub = buf_slice(&hub),
                                 .cursors = cursors,
                                 .n_cursors = n_cursors};
@@ -409,7 +422,8 @@ static struct worker_limits worker_limits_of(const struct app *app, const struct
         .publishes_max = limits->publish_queue / app->n_workers + 1,
         .publish_body = limits->publish_body,
         .proxies = config->trusted_proxies,
-        .authorizer = open_authorizer(auth)};
+        .authorizer = open_authorizer(auth),
+        .endpoints = app->endpoints};
 }
 
 static struct open_auth *auth_of(const struct config *config)
@@ -445,6 +459,8 @@ static void worker_is_limited(struct app *app)
         return;
     open_free(app->old_auth);
     app->old_auth = NULL;
+    endpoints_free(app->old_endpoints);
+    app->old_endpoints = NULL;
     log_info(app->log, "app", "%s: reloaded", app->first->file);
     reload_ends(app, true);
 }
@@ -466,9 +482,11 @@ static void tell_limits(struct app *app)
 }
 
 /* Sources are stopped if they are to be made anew; no transaction is open in the hub. */
-static void adopt(struct app *app, bool other_rules)
+static void adopt(struct app *app)
 {
     struct candidate *candidate = app->candidate;
+    const bool other_words = words_hash(app->rules, app->config) !=
+                             words_hash(candidate->rules, candidate->config);
     const struct config_limits *limits = &candidate->config->limits;
     struct rules *old = app->rules;
     app->rules = candidate->rules;
@@ -479,7 +497,12 @@ static void adopt(struct app *app, bool other_rules)
     const struct hub_limits hub = hub_limits_of(limits);
     hub_set_limits(app->hub, &hub);
     exchange_set_limits(app->exchange, limits->heartbeat_ms, limits->spread_ms);
-    if (other_rules)
+    app->old_endpoints = app->endpoints;
+    app->endpoints = endpoints_new(app->old_endpoints, candidate->config->endpoints,
+                                   candidate->config->n_endpoints);
+    exchange_set_endpoints(app->exchange, app->endpoints);
+    engine_tell_rows(app->engine, candidate->config->n_endpoints > 0);
+    if (other_words)
         engine_reset_all(app->engine, "reload");
     log_set(app->log, candidate->config->log_level, candidate->config->log_json);
 
@@ -491,7 +514,7 @@ static void adopt(struct app *app, bool other_rules)
 static void sources_are_ready(void *ctx)
 {
     struct app *app = ctx;
-    adopt(app, rules_hash(app->rules) != rules_hash(app->candidate->rules));
+    adopt(app);
     sources_restart(app->sources, app->config, app->candidate->watch);
     candidate_free(app->candidate);
     app->candidate = NULL;
@@ -536,7 +559,7 @@ static void on_candidate(void *ctx, struct candidate *candidate)
         sources_stop(app->sources, sources_are_ready, app);
         return;
     }
-    adopt(app, false);
+    adopt(app);
     candidate_free(candidate);
     app->candidate = NULL;
     tell_limits(app);
@@ -698,6 +721,13 @@ static void log_start(const struct app *app)
                worker_address(app->workers[0]));
 }
 
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static bool start(struct app *app, struct err *err)
 {
     struct state state = {0};
@@ -712,12 +742,15 @@ static bool start(struct app *app, struct err *err)
     if (!app->rules)
         return false;
     if (state_take(app->config->state, &state, &why))
-        stale_rules = state.rules != rules_hash(app->rules);
+        stale_rules = state.rules != words_hash(app->rules, app->config);
     else if (why.text[0])
         log_warn(app->log, "app", "%s", why.text);
     start_hub(app, &state, seed);
     app->auth = auth_of(app->config);
+    app->endpoints = endpoints_new(NULL, app->config->endpoints, app->config->n_endpoints);
     const struct exchange_options exchange = {.hub = app->hub,
+                                              .endpoints = app->endpoints,
+                                              .now = wall_ms(),
                                               .workers = app->n_workers,
                                               .seed = seed,
                                               .heartbeat_ms = app->config->limits.heartbeat_ms,
@@ -738,13 +771,14 @@ static bool start(struct app *app, struct err *err)
                                           .published = on_published,
                                           .turned = wake_workers};
     app->engine = engine_new(&engine);
+    engine_tell_rows(app->engine, app->config->n_endpoints > 0);
     /* After the engine: what the admin listener is asked, the engine answers, also while a start
      * that failed halfway stops. */
     if (!start_admin(app, err))
         goto out;
     if (stale_rules) {
         log_info(app->log, "app",
-                 "the rules have changed since the last stop: everything is stale");
+                 "the rules or the dialects have changed since the last stop: everything is stale");
         engine_reset_all(app->engine, "reload");
     }
     ok = start_sources(app, &state, err);
@@ -767,6 +801,8 @@ static void free_all(struct app *app)
     mailbox_free(app->box, mail_free);
     open_free(app->auth);
     open_free(app->old_auth);
+    endpoints_free(app->endpoints);
+    endpoints_free(app->old_endpoints);
     hub_free(app->hub);
     rules_free(app->rules);
     config_free(app->owned);

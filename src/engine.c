@@ -36,7 +36,7 @@ struct engine {
     size_t n_feeds;
     struct source *open;   /* whose transaction is open in the hub */
     struct list publishes; /* waiting for it to end */
-    bool current, busy;
+    bool current, busy, rows;
     struct engine_stats stats;
 };
 
@@ -142,6 +142,9 @@ static void lay_publish(struct engine *engine, const struct publish *publish)
                 if (str_equal(item->marks.keys[k], KEY_ALL))
                     exchange_reason(engine->options.exchange, "published");
             }
+            if (engine->rows)
+                hub_entity(engine->options.hub, item->marks.scope,
+                           &(struct hub_entity){.action = STR("marked")});
             engine->stats.published_marks += item->marks.n;
             break;
         case PUBLISH_NOTICE:
@@ -445,6 +448,11 @@ void engine_replace(struct engine *engine, const struct source *from, struct sou
         again_clear(feed->fresh);
         again_clear(feed->kept);
     }
+}
+
+void engine_tell_rows(struct engine *engine, bool tell)
+{
+    engine->rows = tell;
 }
 
 void engine_set_rules(struct engine *engine, const struct rules *rules)

@@ -39,6 +39,9 @@ void engine_add(struct engine *engine, struct source *source);
 /* `to` takes over what was said of `from`, which has stopped: its counts, and whether it is
  * current, until it says otherwise. */
 void engine_replace(struct engine *engine, const struct source *from, struct source *to);
+/* Somebody reads rows and no keys (a dialect): marks that a publisher names himself leave a mark
+ * without a row, so that he is reset. */
+void engine_tell_rows(struct engine *engine, bool tell);
 /* From the next change on; no transaction of a source may be open. */
 void engine_set_rules(struct engine *engine, const struct rules *rules);
 

@@ -2,6 +2,7 @@
 
 #include "admin/metrics.h"
 #include "base/jsontext.h"
+#include "delivery/endpoints.h"
 
 #include <stdio.h>
 
@@ -254,6 +255,48 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
                        all.close_codes[c]);
 }
 
+static uint64_t endpoint_open(const struct mail_endpoint *endpoint)
+{
+    return endpoint->open;
+}
+
+static uint64_t endpoint_opened(const struct mail_endpoint *endpoint)
+{
+    return endpoint->opened;
+}
+
+static uint64_t endpoint_refused(const struct mail_endpoint *endpoint)
+{
+    return endpoint->refused;
+}
+
+/* One family over all endpoints; `value` picks what it says of each. */
+static void write_per_endpoint(const struct report *report, struct buf *out, const char *name,
+                               enum metrics_type type, const char *help,
+                               uint64_t (*value)(const struct mail_endpoint *endpoint))
+{
+    metrics_family(out, name, type, help);
+    for (unsigned f = FORMAT_NATIVE; f < FORMAT_COUNT; f++) {
+        uint64_t sum = 0;
+        if (!endpoints_serves(report->endpoints, (enum format)f))
+            continue;
+        for (unsigned w = 0; w < report->n_workers; w++)
+            sum += value(&report->workers[w].endpoints[f - FORMAT_NATIVE]);
+        metrics_labelled(out, name, "endpoint",
+                         endpoints_at(report->endpoints, (enum format)f)->path, sum);
+    }
+}
+
+static void write_endpoint_metrics(const struct report *report, struct buf *out)
+{
+    write_per_endpoint(report, out, "unstale_endpoint_subscribers", METRICS_GAUGE,
+                       "Open streams of this endpoint.", endpoint_open);
+    write_per_endpoint(report, out, "unstale_endpoint_opened_total", METRICS_COUNTER,
+                       "Streams that this endpoint opened.", endpoint_opened);
+    write_per_endpoint(report, out, "unstale_endpoint_refused_total", METRICS_COUNTER,
+                       "Clients that this endpoint turned away.", endpoint_refused);
+}
+
 static void write_reload_metrics(const struct report *report, struct buf *out)
 {
     const char *name = "unstale_reloads_total";
@@ -269,4 +312,5 @@ void report_metrics(const struct report *report, struct buf *text)
     write_source_metrics(report, text);
     write_hub_metrics(report, text);
     write_delivery_metrics(report, text);
+    write_endpoint_metrics(report, text);
 }

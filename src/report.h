@@ -17,6 +17,7 @@ struct report {
     const struct hub *hub;
     const struct exchange *exchange;
     const struct engine *engine;
+    const struct endpoints *endpoints;
     const struct mail_stats *workers; /* the last that each delivery thread sent */
     unsigned n_workers;
     unsigned connections_max; /* what the descriptors allow of limits: connections */

@@ -5,10 +5,15 @@
 #include "cli/grid.h"
 #include "cli/loaded.h"
 #include "config/units.h"
+#include "delivery/dialects.h"
 
 #include <stdio.h>
 
-static const struct args_option OPTIONS[] = {CLI_CONFIG_OPTION, {0}};
+static const struct args_option OPTIONS[] = {
+    CLI_CONFIG_OPTION,
+    {.name = "print-dialect", .value = "NAME", .help = "print a dialect that is built in; - lists them"},
+    {0},
+};
 
 enum { CELL_MAX = 64 * 1024 };
 
@@ -186,6 +191,32 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
+static void print_endpoints(const struct config *config)
+{
+    struct grid grid;
+    if (config->n_endpoints == 0)
+        return;
+    fputc('\n', stdout);
+    grid_init(&grid, 4);
+    grid_cell(&grid, STR("line"));
+    grid_cell(&grid, STR("endpoint"));
+    grid_cell(&grid, STR(""));
+    grid_cell(&grid, STR("tells of"));
+    for (size_t i = 0; i < config->n_endpoints; i++) {
+        const struct endpoint_wanted *wanted = &config->endpoints[i];
+        struct buf told = BUF_INIT(CELL_MAX);
+        for (size_t r = 0; r < wanted->n; r++)
+            buf_printf(&told, "%s%.*s", r ? ", " : "", STR_ARG(wanted->resources[r].name));
+        cell_of_line(&grid, config->endpoints_at[i].at);
+        grid_cell(&grid, wanted->endpoint->path);
+        grid_cell(&grid, wanted->endpoint->dialect.websocket ? STR("ws") : STR("sse"));
+        grid_cell(&grid, told.len ? buf_slice(&told) : STR("notices alone: no rule has its scopes"));
+        buf_free(&told);
+    }
+    grid_print(&grid, "", stdout);
+    grid_free(&grid);
+}
+
 static void print_config(const struct config *config)
 {
     printf("%s is right: %zu source%s, %zu rule%s.\n\n", config->file, config->n_sources,
@@ -195,6 +226,7 @@ static void print_config(const struct config *config)
         printf("metrics and health on %s\n", config->admin);
     printf("keeps its state in %s\n\n", config->state);
     print_sources(config);
+    print_endpoints(config);
     if (config->rules.n) {
         fputc('\n', stdout);
         print_rules(&config->rules);
@@ -212,6 +244,21 @@ static void note(void *ctx, const char *path, enum databases_finding finding, st
         cli_note("%s: %s; its tables and columns were not checked", path, sentence);
 }
 
+static enum cli_exit print_dialect(const char *name)
+{
+    const struct dialect_file *file = dialects_find(str_of(name));
+    if (file) {
+        fputs(file->text, stdout);
+        return CLI_OK;
+    }
+    if (strcmp(name, "-") != 0)
+        return cli_fail(CLI_USAGE, "there is no dialect \"%s\"; unstale check --print-dialect - "
+                                   "lists them", name);
+    for (size_t i = 0; i < dialects_count(); i++)
+        puts(dialects_at(i)->name);
+    return CLI_OK;
+}
+
 static enum cli_exit run(const struct args *args)
 {
     struct loaded loaded;
@@ -219,6 +266,8 @@ static enum cli_exit run(const struct args *args)
     enum cli_exit exit = CLI_OK;
     if (args->n_words)
         return cli_misused(&cli_check);
+    if (args_value(args, "print-dialect"))
+        return print_dialect(args_value(args, "print-dialect"));
     if (!loaded_open(&loaded, cli_config_file(args), &err) ||
         !databases_check(loaded.config, loaded.watch, note, loaded.config, &err))
         exit = cli_fail(CLI_USAGE, "%s", err.text);
@@ -230,7 +279,7 @@ static enum cli_exit run(const struct args *args)
 
 const struct cli_command cli_check = {
     .name = "check",
-    .usage = "[-c FILE]",
+    .usage = "[-c FILE] [--print-dialect NAME]",
     .summary = "say what is wrong in the configuration, or show what it means",
     .help = "Reads the configuration, compiles the rules and looks up their tables and columns in "
             "the databases\n"

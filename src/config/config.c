@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "config/address.h"
+#include "config/endpoints_from_yaml.h"
 #include "config/reader.h"
 #include "config/rules_from_yaml.h"
 #include "config/sources_from_yaml.h"
@@ -47,13 +48,7 @@ static bool read_auth(struct top *top, const struct yaml_entry *entry)
 
 static bool read_endpoints(struct top *top, const struct yaml_entry *entry)
 {
-    const struct yaml *node = entry->value;
-    if (yaml_is_null(node))
-        return true;
-    if (!reader_list(top->reader, node, "endpoints"))
-        return false;
-    return node->n == 0 || reader_wrong(top->reader, node->first->at,
-                                        "endpoints are not in this version; leave them out");
+    return endpoints_from_yaml(top->reader, entry->value, top->config);
 }
 
 static bool read_sources(struct top *top, const struct yaml_entry *entry)
@@ -273,7 +268,8 @@ struct config *config_parse(const char *file, struct str text, const struct conf
             goto fail;
     if (!config->state)
         config->state = default_state(&reader);
-    if (check_whole(&reader, config, &places) && check_rules(&reader, config))
+    if (check_whole(&reader, config, &places) && endpoints_serve(&reader, config) &&
+        check_rules(&reader, config))
         return config;
 fail:
     config_free(config);
@@ -321,6 +317,8 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        endpoint_unref(config->endpoints[i].endpoint);
     struct arena arena = config->_arena;
     free(config);
     arena_free(&arena);

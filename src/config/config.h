@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "delivery/endpoints.h"
 #include "net/proxies.h"
 #include "rules/spec.h"
 
@@ -40,6 +41,11 @@ struct config_limits {
     uint64_t head_ms, body_ms, keepalive_ms;
 };
 
+/* Where an entry of `endpoints:` stands. */
+struct config_endpoint_at {
+    struct place at, heartbeat;
+};
+
 struct config {
     const char *file;
     const char *listen;
@@ -52,6 +58,9 @@ struct config {
     size_t n_sources;
     bool auth_none;
     struct rules_spec rules;
+    struct endpoint_wanted *endpoints; /* one reference each */
+    struct config_endpoint_at *endpoints_at;
+    size_t n_endpoints;
     struct config_limits limits;
     enum log_level log_level;
     bool log_json;

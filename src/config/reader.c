@@ -115,7 +115,8 @@ bool reader_unknown(const struct reader *reader, const char *section,
                           {"publish", "in publish:"},
                           {"rule", "in a rule"},
                           {"stale", "in an entry of stale:"},
-                          {"action", "in an entry of actions:"}};
+                          {"action", "in an entry of actions:"},
+                          {"endpoint", "in an entry of endpoints:"}};
             for (size_t k = 0; k < sizeof wheres / sizeof *wheres; k++)
                 if (strcmp(wheres[k].section, setting->section) == 0)
                     return reader_wrong(reader, entry->at, "unknown key \"%s\" (it belongs %s)",

@@ -1,64 +1,23 @@
 #include "config/rules_from_yaml.h"
 
 #include "base/check.h"
-#include "base/jsontext.h"
-
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
+#include "config/scalar.h"
 
 /* ---- keys ---------------------------------------------------------------------------------- */
-
-/* Canonical JSON of a plain scalar that is a number, boolean or null; false for text. */
-static bool literal_of(const struct reader *reader, const struct yaml *node, struct spec_node *out,
-                       bool *wrong)
-{
-    struct buf json = BUF_INIT(64);
-    bool truth;
-    if (yaml_is_null(node)) {
-        buf_text(&json, "null");
-    } else if (yaml_is_bool(node, &truth)) {
-        buf_text(&json, truth ? "true" : "false");
-    } else if (yaml_is_number(node)) {
-        char *end;
-        errno = 0;
-        long long integer = strtoll(node->text.p, &end, 10);
-        const long long exact = 1LL << 53;
-        if (*end == '\0') {
-            /* What JavaScript would round is text, as it is where a row has it. */
-            if (errno == ERANGE || integer > exact || integer < -exact)
-                return false;
-            jsontext_integer(&json, integer);
-        } else {
-            double real = strtod(node->text.p, NULL);
-            if (!isfinite(real)) {
-                *wrong = true;
-                return reader_wrong(reader, node->at, "the number %s is too large",
-                                    shown(node->text).text);
-            }
-            jsontext_number(&json, real);
-        }
-    } else {
-        return false;
-    }
-    out->kind = SPEC_LITERAL;
-    out->text = arena_copy(reader->arena, buf_slice(&json));
-    CHECK(out->text.p);
-    buf_free(&json);
-    return true;
-}
 
 /* The depth is bounded by the tree's. */
 static bool read_part(const struct reader *reader, const struct yaml *node, struct spec_node *out)
 {
-    bool wrong = false;
     out->at = node->at;
     if (node->kind == YAML_TEXT) {
-        if (literal_of(reader, node, out, &wrong))
-            return true;
-        out->kind = SPEC_TEMPLATE;
-        out->text = node->text;
-        return !wrong;
+        struct buf json = BUF_INIT(64);
+        enum scalar scalar = scalar_read(reader, node, &json);
+        out->kind = scalar == SCALAR_LITERAL ? SPEC_LITERAL : SPEC_TEMPLATE;
+        out->text = scalar == SCALAR_LITERAL ? arena_copy(reader->arena, buf_slice(&json))
+                                             : node->text;
+        CHECK(out->text.p);
+        buf_free(&json);
+        return scalar != SCALAR_WRONG;
     }
     if (reader_unquoted_template(node))
         return reader_wrong(reader, node->at, "\"{%s}\" needs quotes, else it is a mapping",

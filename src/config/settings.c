@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "config/config.h"
 #include "config/units.h"
+#include "delivery/dialect.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,8 +65,8 @@ static const struct setting SETTINGS[] = {
          "Who may read what. This version has only none: everyone may read every scope, on a loopback listener."),
     PART("", "rules", "a mapping from a table to its rule",
          "Which scopes are told of a change, and which query keys it makes stale."),
-    PART("", "endpoints", "an empty list",
-         "Streams in the words of existing clients. This version has none: leave it out."),
+    PART("", "endpoints", "a list of endpoints",
+         "Streams in the words of clients that exist already: a path, a dialect, and whose scopes; at most 16."),
     PART("", "limits", "a mapping",
          "Times and bounds."),
     PART("", "log", "a mapping",
@@ -164,6 +165,55 @@ static const struct setting SETTINGS[] = {
            "The least important lines that are logged."),
     CHOICE("log", "format", config, log_json, "text|json", "text",
            "How a line looks."),
+
+    PART("endpoint", "path", "a path",
+         "Where these clients connect. Required; /v1/ is unstale's own."),
+    CHOICE("endpoint", "transport", dialect, websocket, "sse|ws", "sse",
+         "Server-sent events, or a WebSocket; by default that of the dialect."),
+    PART("endpoint", "dialect", "registry, recordings, devhive, content-studio or documents",
+         "The words to begin with; every key below replaces a part of them, and without a dialect makes them."),
+    PART("endpoint", "scope", "a text or a list of texts",
+         "Which scopes a client gets, with {query.NAME}, {header.NAME} and {claim.NAME} in them. Required."),
+    CHOICE("endpoint", "on_connect", dialect, reset_on_connect, "none|reset", "none",
+         "Whether a client is told that anything may have changed when it connects and nothing says how far it is."),
+    BOOL("endpoint", "resume", dialect, resume, "false",
+         "SSE only: sends positions as ids without an event, so that the browser's Last-Event-ID goes on exactly."),
+    PART("endpoint", "ready", "a mapping with event and data",
+         "What a client is told when it is connected; by default nothing."),
+    PART("endpoint", "change", "a mapping with event and data",
+         "What it is told of a row. Required without a dialect."),
+    PART("endpoint", "batch", "a mapping with event and data",
+         "What it is told of several updates of one resource without data; by default each is told by itself."),
+    PART("endpoint", "notice", "a mapping with event and data",
+         "What it is told of a notice; by default nothing."),
+    PART("endpoint", "reset", "end, or a mapping with event and data, or with each",
+         "What it is told when anything may have changed; end ends the stream. Required without a dialect."),
+    PART("endpoint", "heartbeat", "a duration, or a mapping with every, event and data",
+         "How often, and how, a quiet stream says that it lives; by default a comment, for a WebSocket always a ping."),
+    PART("endpoint", "resources", "a mapping with number, letters and names",
+         "What resources are called here."),
+    PART("endpoint", "actions", "a mapping with letters, names and others",
+         "What actions are called here."),
+
+    PART("words", "event", "a text",
+         "The name of the event; SSE only, without it the event has none."),
+    PART("words", "data", "a text or JSON",
+         "Its data, with {names} in it. Required."),
+
+    DURATION("heartbeat", "every", dialect, heartbeat_ms, 100, HOUR, NULL,
+         "How often; by default heartbeat of limits."),
+
+    PART("reset", "each", "an action or a list of actions",
+         "A change of every resource of the scope, without an id, for each of these actions."),
+
+    CHOICE("names", "number", naming, number, NAMING_NUMBERS, "as_is",
+         "Singular or plural, by the rules of English."),
+    CHOICE("names", "letters", naming, letters, NAMING_LETTERS, "as_is",
+         "How words are joined, and which letters are capitals."),
+    PART("names", "names", "a mapping from a name to what it is called",
+         "Names that are called otherwise; they stand above number and letters."),
+    PART("names", "others", "a text",
+         "Actions only: what any other than created, updated and deleted that names does not have is taken for."),
 };
 /* clang-format on */
 

@@ -6,7 +6,9 @@
  *
  * A section is the kind of mapping in which a key stands: "" (the top of the file), "limits",
  * "log", "source" (an entry of `sources:`), "publish", "rule" (an entry of `rules:`), "stale" (an
- * entry of `stale:` that is a mapping), "action" (an entry of `actions:`). */
+ * entry of `stale:` that is a mapping), "action" (an entry of `actions:`), "endpoint" (an entry of
+ * `endpoints:`), and of that "words" (ready, change, batch, notice), "heartbeat" and "reset", which
+ * are words with more keys, "names" (resources, actions). */
 #pragma once
 
 #include "base/str.h"

@@ -3,9 +3,11 @@
 #include "base/jsontext.h"
 #include "base/mem.h"
 #include "delivery/close_code.h"
+#include "delivery/endpoints.h"
 #include "delivery/events.h"
 #include "delivery/scopes.h"
 #include "delivery/session.h"
+#include "model/scope.h"
 #include "wire/query.h"
 #include "wire/sse.h"
 #include "wire/ws.h"
@@ -155,7 +157,8 @@ static void note_opening(const struct call *call, const char *what, size_t n_sco
              proxied ? " by way of " : "", proxied ? peer : "", what, n_scopes);
 }
 
-static void open_stream(struct call *call, const struct scopes *scopes, bool changes)
+static void open_stream(struct call *call, const struct scopes *scopes, enum format format,
+                        const char *what)
 {
     buf_text(&call->headers,
              "Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
@@ -169,9 +172,9 @@ static void open_stream(struct call *call, const struct scopes *scopes, bool cha
     buf_str(&head, buf_slice(&call->headers));
     buf_text(&head, "\r\n");
     sse_retry(&head, retry_of(call));
-    crowd_open(call->api->options.crowd, call->conn, changes ? FORMAT_SSE_CHANGES : FORMAT_SSE,
-               scopes->items, scopes->n, buf_slice(&head), call->now);
-    note_opening(call, changes ? "SSE with changes" : "SSE", scopes->n);
+    crowd_open(call->api->options.crowd, call->conn, format, scopes->items, scopes->n,
+               buf_slice(&head), call->now);
+    note_opening(call, what, scopes->n);
     buf_free(&head);
 }
 
@@ -184,10 +187,10 @@ struct wish {
     struct err err;
 };
 
-static void wish_init(struct wish *wish, const struct call *call)
+/* Nothing is wished for yet. */
+static void wish_prepare(struct wish *wish, const struct call *call)
 {
     const struct api_options *options = &call->api->options;
-    struct query query;
     *wish = (struct wish){.err = ERR_INIT};
     arena_init(&wish->arena, API_ARENA_MAX);
     scopes_init(&wish->scopes, options->limits->authorizer, options->epoch,
@@ -195,6 +198,15 @@ static void wish_init(struct wish *wish, const struct call *call)
     if (call->api->draining) {
         wish->status = 503;
         err_set(&wish->err, "the server is stopping; come back");
+    }
+}
+
+static void wish_init(struct wish *wish, const struct call *call)
+{
+    struct query query;
+    wish_prepare(wish, call);
+    if (wish->status) {
+        /* refused already */
     } else if (!query_parse(call->request->query, API_PARAMS_MAX, &wish->arena, &query,
                             &wish->err)) {
         wish->status = 400;
@@ -220,7 +232,8 @@ static void get_stream(struct call *call)
     if (wish.status)
         refuse(call, wish.status, wish.err.text);
     else
-        open_stream(call, &wish.scopes, wish.changes);
+        open_stream(call, &wish.scopes, wish.changes ? FORMAT_SSE_CHANGES : FORMAT_SSE,
+                    wish.changes ? "SSE with changes" : "SSE");
     wish_free(&wish);
 }
 
@@ -266,6 +279,100 @@ static void get_websocket(struct call *call)
     note_opening(call, wish.changes ? "WebSocket with changes" : "WebSocket", n);
     if (wish.status)
         crowd_close(call->api->options.crowd, call->conn, close_code_of(wish.status));
+    wish_free(&wish);
+    buf_free(&head);
+}
+
+/* ---- endpoints ---- */
+
+struct asked {
+    const struct http_request *request;
+    const struct query *query;
+};
+
+static struct str asked_value(void *ctx, enum endpoint_from from, const char *name)
+{
+    const struct asked *asked = ctx;
+    switch (from) {
+    case ENDPOINT_QUERY:
+        return query_find(asked->query, name);
+    case ENDPOINT_HEADER:
+        return http_find(asked->request, name);
+    case ENDPOINT_CLAIM:
+    case ENDPOINT_LITERAL:
+        break;
+    }
+    return (struct str){0};
+}
+
+/* The scopes that the endpoint gives to who asks like this. */
+static void grant_scopes(struct wish *wish, const struct call *call,
+                         const struct endpoint *endpoint, const struct query *query)
+{
+    struct asked asked = {.request = call->request, .query = query};
+    uint64_t since = scopes_since(&wish->scopes, endpoint->dialect.resume
+                                                     ? http_find(call->request, "last-event-id")
+                                                     : (struct str){0});
+    for (size_t i = 0; i < endpoint->n_scopes && wish->status == 0; i++) {
+        char bytes[SCOPE_MAX];
+        struct buf text = BUF_FIXED(bytes);
+        if (!endpoint_write_scope(endpoint, i, asked_value, &asked, &text, &wish->err)) {
+            wish->status = 400;
+            return;
+        }
+        struct str scope = arena_copy(&wish->arena, buf_slice(&text));
+        wish->status = scopes_add(&wish->scopes, call->request, scope, since, &wish->err);
+    }
+}
+
+/* A browser's EventSource never comes back from any other answer than 200. */
+static void refuse_for_now(struct call *call)
+{
+    struct buf body = BUF_INIT(64);
+    sse_retry(&body, retry_of(call));
+    buf_text(&call->headers, "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n");
+    conn_respond_close(call->conn, 200, buf_slice(&call->headers), buf_slice(&body));
+    buf_free(&body);
+}
+
+static bool is_temporary(unsigned status)
+{
+    return status == 429 || status == 503;
+}
+
+static void open_endpoint(struct call *call, const struct endpoint *endpoint, enum format format)
+{
+    const struct api_options *options = &call->api->options;
+    bool websocket = endpoint->dialect.websocket;
+    struct wish wish;
+    struct query query;
+    struct buf head = BUF_INIT(API_HEADERS_MAX + 8192);
+    wish_prepare(&wish, call);
+    if (wish.status == 0 &&
+        !query_parse(call->request->query, API_PARAMS_MAX, &wish.arena, &query, &wish.err))
+        wish.status = 400;
+    if (wish.status == 0)
+        grant_scopes(&wish, call, endpoint, &query);
+    struct str subprotocol = {0};
+    struct ws_offers offers = {0};
+    if (wish.status == 0 && websocket) {
+        ws_offers_next(call->request, &offers, &subprotocol);
+        if (!ws_handshake(call->request, subprotocol, &head, &wish.status, &wish.err))
+            buf_str(&call->headers, buf_slice(&head));
+    }
+    if (wish.status)
+        crowd_refused(options->crowd, format);
+    if (is_temporary(wish.status) && !websocket) {
+        refuse_for_now(call);
+    } else if (wish.status) {
+        refuse(call, wish.status, wish.err.text);
+    } else if (websocket) {
+        crowd_open(options->crowd, call->conn, format, wish.scopes.items, wish.scopes.n,
+                   buf_slice(&head), call->now);
+        note_opening(call, endpoint->path.p, wish.scopes.n);
+    } else {
+        open_stream(call, &wish.scopes, format, endpoint->path.p);
+    }
     wish_free(&wish);
     buf_free(&head);
 }
@@ -379,6 +486,19 @@ static const struct route *route_of(struct str path)
     return NULL;
 }
 
+/* What an endpoint allows; it is opened by open_endpoint. */
+static const struct route *route_to(const struct endpoint *endpoint)
+{
+    static const struct route sse = {.path = "", .allow = "GET, HEAD, OPTIONS"};
+    static const struct route websocket = {.path = "", .allow = "GET, OPTIONS"};
+    return endpoint->dialect.websocket ? &websocket : &sse;
+}
+
+static bool is_opening(enum http_method method, const struct endpoint *endpoint)
+{
+    return method == HTTP_GET_ || (method == HTTP_HEAD_ && !endpoint->dialect.websocket);
+}
+
 /* Host and Origin before anything else: a page of another site must not reach a server on
  * loopback, not by its own name for it either (DNS rebinding). */
 static bool may_talk(struct call *call)
@@ -421,10 +541,15 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
                         .request = request,
                         .now = now,
                         .headers = BUF_INIT(API_HEADERS_MAX)};
-    const struct route *route = route_of(request->path);
+    enum format format;
+    const struct endpoint *endpoint =
+        endpoints_find(api->options.limits->endpoints, request->path, &format);
+    const struct route *route = endpoint ? route_to(endpoint) : route_of(request->path);
     struct err err = ERR_INIT;
     if (!may_talk(&call)) {
         /* refused */
+    } else if (endpoint && is_opening(request->method, endpoint)) {
+        open_endpoint(&call, endpoint, format);
     } else if (!route) {
         err_set(&err,
                 "there is nothing at %.*s; see /v1/stream, /v1/ws, /v1/position, /v1/changes, "

@@ -4,6 +4,7 @@
  *     GET  /v1/ws         WebSocket
  *     GET  /v1/position
  *     POST /v1/changes, /v1/notices
+ *     GET  a path of `endpoints:`, in the words of its dialect
  *     OPTIONS *           preflight
  *
  * A route is one row: path, methods, handler. Thread: the delivery thread's. */

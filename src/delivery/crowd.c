@@ -6,11 +6,14 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "delivery/beats.h"
 #include "delivery/catchup.h"
 #include "delivery/clients.h"
 #include "delivery/close_code.h"
+#include "delivery/endings.h"
 #include "delivery/events.h"
 #include "delivery/gather.h"
+#include "delivery/look.h"
 #include "delivery/roster.h"
 #include "delivery/subscriber.h"
 #include "model/scope.h"
@@ -30,8 +33,10 @@ struct crowd {
     struct crowd_options options;
     struct roster *roster;
     struct list inbox; /* mails of the hub, in order */
-    struct list beats; /* subscribers by beat_at, which is the order of insertion */
-    uint64_t ticked;   /* of the last finished tick */
+    struct beats beats;
+    struct endings endings;
+    uint64_t now;    /* of the loop's clock, when it was last looked at */
+    uint64_t ticked; /* of the last finished tick */
     bool current;
 
     /* The tick that is being written. */
@@ -49,6 +54,7 @@ struct crowd {
     struct clients clients;
 
     unsigned subscribers, behind, ended;
+    struct mail_endpoint endpoints[FORMAT_COUNT - FORMAT_NATIVE];
     uint64_t close_codes[CLOSE_CODE_COUNT];
     uint64_t deliveries, cuts, rounds, heartbeats;
 };
@@ -84,7 +90,8 @@ struct crowd *crowd_new(const struct crowd_options *options)
     crowd->options = *options;
     crowd->ticked = options->start;
     list_init(&crowd->inbox);
-    list_init(&crowd->beats);
+    beats_init(&crowd->beats, options->heartbeat_ms, options->endpoints);
+    endings_init(&crowd->endings, options->seed.k0);
     clients_init(&crowd->clients);
     const struct roster_options roster = {
         .seed = options->seed, .ctx = crowd, .joined = joined, .left = left};
@@ -114,6 +121,7 @@ void crowd_free(struct crowd *crowd)
         mail_free(LIST_ITEM(node, struct mail, node));
     roster_free(crowd->roster);
     clients_free(&crowd->clients);
+    endings_free(&crowd->endings);
     free(crowd->due);
     free(crowd);
 }
@@ -160,6 +168,12 @@ static void start_round(struct crowd *crowd, struct subscriber *subscriber, stru
     ask(crowd, catchup ? catchup : from_here(crowd, subscriber, subscriber->position));
 }
 
+/* NULL for a native format. */
+static struct mail_endpoint *counts_of(struct crowd *crowd, enum format format)
+{
+    return format_is_dialect(format) ? &crowd->endpoints[format - FORMAT_NATIVE] : NULL;
+}
+
 /* Did a tick after `position` touch what this subscriber holds? */
 static bool touched(const struct crowd *crowd, const struct subscriber *subscriber,
                     uint64_t position)
@@ -172,6 +186,15 @@ static bool touched(const struct crowd *crowd, const struct subscriber *subscrib
             return true;
     }
     return false;
+}
+
+/* A reset that its dialect says by the end of the stream; until then it goes on as before. */
+static void end_some_time(struct crowd *crowd, struct subscriber *subscriber, bool ends)
+{
+    if (!ends || subscriber->ending)
+        return;
+    subscriber->ending = 1;
+    endings_add(&crowd->endings, conn_id(subscriber->conn), crowd->now, crowd->options.spread_ms);
 }
 
 /* Everything up to `position` is with the client: live, if nothing came since. */
@@ -252,6 +275,8 @@ static void take_answer(struct crowd *crowd, struct catchup *catchup)
         return;
     }
     CHECK(subscriber->state == SUBSCRIBER_OPENING || subscriber->state == SUBSCRIBER_ASKING);
+    end_some_time(crowd, subscriber, catchup->ends);
+    catchup->ends = false;
     transmit(crowd, subscriber, catchup);
 }
 
@@ -331,12 +356,23 @@ static void begin_tick(struct crowd *crowd, struct tick *tick)
             mark_due(crowd, scope);
         }
     }
-    for (size_t f = 0; f < FORMAT_COUNT; f++) {
-        struct buf text = BUF_INIT(256);
-        events_position(&text, (enum format)f, at(crowd, tick->position));
-        crowd->positions[f] = blob_new(buf_slice(&text));
-        buf_free(&text);
-    }
+}
+
+/* The tick's position as this format says it; made when somebody is due. */
+static struct blob *position_blob(struct crowd *crowd, enum format format)
+{
+    struct blob **blob = &crowd->positions[format];
+    const struct endpoint *endpoint = endpoints_at(crowd->beats.endpoints, format);
+    if (*blob)
+        return *blob;
+    struct buf text = BUF_INIT(256);
+    if (endpoint)
+        dialect_say_position(&endpoint->dialect, &text, at(crowd, crowd->tick->position));
+    else
+        events_position(&text, format, at(crowd, crowd->tick->position));
+    *blob = blob_new(buf_slice(&text));
+    buf_free(&text);
+    return *blob;
 }
 
 /* Behind from here on: what is in flight will have granted `position`. */
@@ -377,7 +413,8 @@ static void deliver(struct crowd *crowd, uint64_t id)
     }
     struct gather gather;
     gather_tick(&gather, crowd->tick, crowd->roster, subscriber,
-                crowd->positions[subscriber->format], ++crowd->gathering);
+                position_blob(crowd, (enum format)subscriber->format), ++crowd->gathering);
+    end_some_time(crowd, subscriber, gather.ends && !gather.full);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
         cut(crowd, subscriber, crowd->tick->previous);
@@ -464,14 +501,18 @@ static void set_current(struct crowd *crowd, bool current)
         return;
     crowd->current = current;
     /* Pages must hear it now, not at their next heartbeat. */
-    LIST_EACH (node, &crowd->beats)
-        LIST_ITEM(node, struct subscriber, beat)->beat_at = 0;
+    beats_hurry(&crowd->beats);
 }
 
 /* The heartbeat, and for a WebSocket a ping, which its peer must answer. */
 static void write_beat(const struct crowd *crowd, enum format format, uint64_t wall_ms,
                        struct buf *out)
 {
+    const struct endpoint *endpoint = endpoints_at(crowd->beats.endpoints, format);
+    if (endpoint) {
+        dialect_say_heartbeat(&endpoint->dialect, out, wall_ms);
+        return;
+    }
     events_heartbeat(out, format, wall_ms, crowd->current, at(crowd, crowd->ticked));
     if (format_is_websocket(format))
         ws_ping(out, (struct str){0});
@@ -486,7 +527,8 @@ static bool is_dead(const struct crowd *crowd, struct subscriber *subscriber, ui
     if (!format_is_websocket((enum format)subscriber->format))
         return false;
     uint64_t silent = now - subscriber->heard_at;
-    bool overdue = silent >= 2 * crowd->options.heartbeat_ms && silent >= crowd->options.stalled_ms;
+    bool overdue = silent >= 2 * beats_interval(&crowd->beats, (enum format)subscriber->format) &&
+                   silent >= crowd->options.stalled_ms;
     if (subscriber->state != SUBSCRIBER_LIVE || conn_busy(subscriber->conn) ||
         (overdue && conn_unsent(subscriber->conn))) {
         subscriber->heard_at = now;
@@ -497,25 +539,40 @@ static bool is_dead(const struct crowd *crowd, struct subscriber *subscriber, ui
 
 uint64_t crowd_beat_every(const struct crowd *crowd)
 {
-    uint64_t ms = crowd->options.heartbeat_ms / CROWD_BEATS;
+    uint64_t ms = beats_shortest(&crowd->beats) / CROWD_BEATS;
     return ms < 1 ? 1 : ms > CROWD_BEAT_MS ? CROWD_BEAT_MS : ms;
+}
+
+/* Streams whose time has come, whoever they are. */
+static void end_due(struct crowd *crowd)
+{
+    uint64_t id;
+    while (endings_take(&crowd->endings, crowd->now, &id)) {
+        struct conn *conn = conn_find(crowd->options.server, id);
+        struct subscriber *subscriber = conn ? conn_user(conn) : NULL;
+        if (!subscriber || list_empty(&subscriber->beat))
+            continue; /* gone, or ended already */
+        crowd->ended++;
+        list_remove(&subscriber->beat);
+        if (format_is_websocket((enum format)subscriber->format))
+            crowd_close(crowd, conn, WS_RESTART);
+        else
+            conn_close(conn, CLOSE_RESET, true);
+    }
 }
 
 bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
 {
+    crowd->now = now;
+    end_due(crowd);
     /* In the middle of a tick some have its position and some do not: the next call will do. */
     if (crowd->tick)
         return true;
     struct blob *blobs[FORMAT_COUNT] = {NULL};
     unsigned budget = CROWD_BUDGET;
     uint64_t early = crowd_beat_every(crowd);
-    while (!list_empty(&crowd->beats) && budget > 0) {
-        struct subscriber *subscriber = LIST_ITEM(crowd->beats.next, struct subscriber, beat);
-        if (subscriber->beat_at > now + early)
-            break;
-        list_remove(&subscriber->beat);
-        subscriber->beat_at = now + crowd->options.heartbeat_ms;
-        list_push_back(&crowd->beats, &subscriber->beat);
+    struct subscriber *subscriber;
+    while (budget > 0 && (subscriber = beats_take(&crowd->beats, now + early, now))) {
         if (is_dead(crowd, subscriber, now)) {
             conn_close(subscriber->conn, CLOSE_SILENT, false);
             continue;
@@ -560,18 +617,36 @@ void crowd_set_limits(struct crowd *crowd, uint64_t heartbeat_ms, uint64_t sprea
     crowd->options.stalled_ms = stalled_ms;
     crowd->wanted_ms = heartbeat_ms;
     crowd->promised = 0;
-    if (heartbeat_ms > crowd->options.heartbeat_ms && crowd->subscribers > 0) {
+    if (heartbeat_ms > crowd->beats.native_ms && crowd->subscribers > 0) {
         crowd->raised_s = seconds(now);
         crowd->promised = crowd->subscribers;
         return;
     }
-    crowd->options.heartbeat_ms = heartbeat_ms;
-    /* The list stays in order: what lies beyond the new interval moves to its end. */
-    LIST_EACH (node, &crowd->beats) {
-        struct subscriber *subscriber = LIST_ITEM(node, struct subscriber, beat);
-        if (subscriber->beat_at > now + heartbeat_ms)
-            subscriber->beat_at = now + heartbeat_ms;
+    crowd->beats.native_ms = heartbeat_ms;
+    beats_shorten(&crowd->beats, now);
+}
+
+void crowd_set_endpoints(struct crowd *crowd, const struct endpoints *endpoints, uint64_t now)
+{
+    const struct endpoints *before = crowd->beats.endpoints;
+    struct beats_walk walk = {0};
+    struct subscriber *subscriber;
+    crowd->now = now;
+    crowd->beats.endpoints = endpoints;
+    for (unsigned f = FORMAT_NATIVE; f < FORMAT_COUNT; f++)
+        if (!endpoints_same(before, endpoints, (enum format)f))
+            crowd->endpoints[f - FORMAT_NATIVE].opened =
+                crowd->endpoints[f - FORMAT_NATIVE].refused = 0;
+    while ((subscriber = beats_next(&crowd->beats, &walk))) {
+        enum format format = (enum format)subscriber->format;
+        if (!format_is_dialect(format))
+            continue;
+        if (!endpoints_same(before, endpoints, format))
+            endings_add(&crowd->endings, conn_id(subscriber->conn), now, 0);
+        else
+            end_some_time(crowd, subscriber, !endpoints_serves(endpoints, format));
     }
+    beats_shorten(&crowd->beats, now);
 }
 
 /* ---- coming and going ---- */
@@ -609,14 +684,18 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     subscriber->opened_s = seconds(now);
     if (is_promised(crowd, subscriber))
         crowd->promised++; /* in the same second; harmless */
-    subscriber->beat_at = now + crowd->options.heartbeat_ms;
-    list_push_back(&crowd->beats, &subscriber->beat);
+    beats_add(&crowd->beats, subscriber, now);
     /* Seats first, then the ask: from here on every tick that touches the scopes is noticed. */
     for (size_t i = 0; i < n; i++)
         seat(crowd, subscriber, &scopes[i]);
     conn_set_user(conn, subscriber);
     conn_stream(conn);
     crowd->subscribers++;
+    struct mail_endpoint *counts = counts_of(crowd, format);
+    if (counts) {
+        counts->open++;
+        counts->opened++;
+    }
     bool at_once = format_is_websocket(format);
     if (at_once)
         send_text(subscriber, head);
@@ -696,6 +775,13 @@ enum format crowd_format(const struct conn *conn)
     return (enum format)subscriber->format;
 }
 
+void crowd_refused(struct crowd *crowd, enum format format)
+{
+    struct mail_endpoint *counts = counts_of(crowd, format);
+    if (counts)
+        counts->refused++;
+}
+
 void crowd_closed(struct crowd *crowd, struct conn *conn)
 {
     struct subscriber *subscriber = conn_user(conn);
@@ -704,11 +790,14 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
     if (subscriber->state != SUBSCRIBER_LIVE)
         crowd->behind--;
     crowd->subscribers--;
+    struct mail_endpoint *counts = counts_of(crowd, (enum format)subscriber->format);
+    if (counts)
+        counts->open--;
     if (list_empty(&subscriber->beat))
         crowd->ended--;
     list_remove(&subscriber->beat);
     if (is_promised(crowd, subscriber) && --crowd->promised == 0)
-        crowd->options.heartbeat_ms = crowd->wanted_ms;
+        crowd->beats.native_ms = crowd->wanted_ms;
     for (uint32_t i = 0; i < subscriber->n_places; i++)
         roster_leave(crowd->roster, &subscriber->places[i]);
     if (subscriber->places != &subscriber->one)
@@ -722,7 +811,7 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
 {
     struct subscriber *subscriber = conn_user(conn);
     if (subscriber->closing == 0)
-        subscriber->closing = code & 0x7fff;
+        subscriber->closing = code & 0x3fff;
     if (conn_busy(conn))
         return; /* crowd_writable comes back here */
     size_t index = close_code_index(subscriber->closing);
@@ -737,11 +826,10 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
 
 void crowd_end(struct crowd *crowd, size_t n, bool all, uint64_t random)
 {
-    struct list *node = crowd->beats.next;
-    while (node != &crowd->beats && n > 0) {
-        struct subscriber *subscriber = LIST_ITEM(node, struct subscriber, beat);
+    struct beats_walk walk = {0};
+    struct subscriber *subscriber;
+    while (n > 0 && (subscriber = beats_next(&crowd->beats, &walk))) {
         bool idle = subscriber->state == SUBSCRIBER_LIVE && !conn_busy(subscriber->conn);
-        node = node->next;
         if (!idle && !all)
             continue;
         n--;
@@ -770,43 +858,24 @@ size_t crowd_open_streams(const struct crowd *crowd)
 
 /* ---- looking ---- */
 
-static const char *const state_names[SUBSCRIBER_STATES] = {[SUBSCRIBER_OPENING] = "opening",
-                                                           [SUBSCRIBER_ASKING] = "asking",
-                                                           [SUBSCRIBER_SENDING] = "sending",
-                                                           [SUBSCRIBER_LIVE] = "live",
-                                                           [SUBSCRIBER_CUT] = "cut"};
-
 static void look_at(const struct crowd *crowd, const struct subscriber *subscriber,
                     struct mail_look *look, uint64_t now)
 {
-    enum format format = (enum format)subscriber->format;
     bool live = subscriber->state == SUBSCRIBER_LIVE;
-    char name[32], peer[64];
-    look->total++;
-    if (look->shown == look->limit)
-        return;
-    conn_name(subscriber->conn, name);
-    const char *client = clients_find(&crowd->clients, conn_id(subscriber->conn));
-    if (client)
-        snprintf(peer, sizeof peer, "%s", client);
-    else
-        conn_peer(subscriber->conn, peer);
-    buf_printf(&look->rows,
-               "%s{\"id\":\"%s\",\"peer\":\"%s\",\"transport\":\"%s\",\"changes\":%s,"
-               "\"state\":\"%s\",\"scopes\":%u,\"age\":%u,\"position\":\"",
-               look->shown++ ? "," : "", name, peer,
-               format_is_websocket(format) ? "websocket" : "sse",
-               format_reads_entities(format) ? "true" : "false", state_names[subscriber->state],
-               subscriber->n_places, seconds(now) - subscriber->opened_s);
-    position_write(&look->rows, at(crowd, live ? crowd->ticked : subscriber->position));
-    buf_text(&look->rows, "\"}");
+    const struct endpoint *endpoint =
+        endpoints_at(crowd->beats.endpoints, (enum format)subscriber->format);
+    look_add(look, subscriber, endpoint, clients_find(&crowd->clients, conn_id(subscriber->conn)),
+             at(crowd, live ? crowd->ticked : subscriber->position),
+             seconds(now) - subscriber->opened_s);
 }
 
 void crowd_look(const struct crowd *crowd, struct mail_look *look, uint64_t now)
 {
+    struct beats_walk walk = {0};
+    struct subscriber *subscriber;
     if (look->n == 0) {
-        LIST_EACH (node, &crowd->beats)
-            look_at(crowd, LIST_ITEM(node, struct subscriber, beat), look, now);
+        while ((subscriber = beats_next(&crowd->beats, &walk)))
+            look_at(crowd, subscriber, look, now);
         return;
     }
     const struct roster_scope *scope =
@@ -825,4 +894,5 @@ void crowd_stats(const struct crowd *crowd, struct mail_stats *stats)
     stats->rounds = crowd->rounds;
     stats->heartbeats = crowd->heartbeats;
     memcpy(stats->close_codes, crowd->close_codes, sizeof stats->close_codes);
+    memcpy(stats->endpoints, crowd->endpoints, sizeof stats->endpoints);
 }

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "delivery/catchup.h"
+#include "delivery/endpoints.h"
 #include "delivery/mails.h"
 #include "net/server.h"
 
@@ -30,6 +31,7 @@ struct crowd_options {
     struct hash_seed seed;
     uint64_t epoch;
     uint64_t heartbeat_ms;
+    const struct endpoints *endpoints; /* NULL: none */
     uint64_t spread_ms;
     uint64_t stalled_ms;
     uint64_t start; /* position of the last tick before this thread began */
@@ -76,6 +78,8 @@ void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, u
 /* For whom the peer asks, where that is another address; shown by crowd_look. */
 void crowd_set_client(struct crowd *crowd, const struct conn *conn, const char *client);
 enum format crowd_format(const struct conn *conn);
+/* Somebody was turned away from an endpoint; for the statistics. */
+void crowd_refused(struct crowd *crowd, enum format format);
 
 /* From the server's callbacks, for connections whose user is a subscriber. */
 void crowd_writable(struct crowd *crowd, struct conn *conn);
@@ -98,6 +102,9 @@ size_t crowd_open_streams(const struct crowd *crowd);
  * were told a shorter one: they would take the silence for the end. */
 void crowd_set_limits(struct crowd *crowd, uint64_t heartbeat_ms, uint64_t spread_ms,
                       uint64_t stalled_ms, uint64_t now);
+/* The list in force from here on; the one before is not looked at any more. Streams of what is
+ * served no longer end one by one within the spread. */
+void crowd_set_endpoints(struct crowd *crowd, const struct endpoints *endpoints, uint64_t now);
 /* Ends a WebSocket with a close frame, as soon as what is in flight is out. The first code counts.
  */
 void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code);

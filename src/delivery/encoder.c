@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "delivery/events.h"
 #include "model/key.h"
+#include "model/scope.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct encoder {
     size_t n_entities, cap_entities;
     struct hub_notice *notices;
     size_t n_notices, cap_notices;
+    bool rows; /* this answer is for a dialect */
     struct arena widened;
 };
 
@@ -41,6 +43,9 @@ static void take_key(void *ctx, struct str key)
 static void take_entity(void *ctx, const struct hub_entity *entity)
 {
     struct encoder *encoder = ctx;
+    /* Of marks that name no row only dialects have to know: who reads keys is told the keys. */
+    if (entity->name.n == 0 && !encoder->rows)
+        return;
     encoder->entities = room(encoder->entities, encoder->n_entities, &encoder->cap_entities,
                              sizeof *encoder->entities);
     encoder->entities[encoder->n_entities++] = *entity;
@@ -79,9 +84,14 @@ void encoder_set_spread(struct encoder *encoder, uint64_t spread_ms)
     encoder->spread_ms = spread_ms;
 }
 
+static bool fits_in(const struct buf *out, size_t max)
+{
+    return !out->overflow && out->len <= max;
+}
+
 static bool fits(const struct buf *out)
 {
-    return !out->overflow && out->len <= ENCODER_BLOB_MAX;
+    return fits_in(out, ENCODER_BLOB_MAX);
 }
 
 /* Cuts every key to at most `parts` parts and keeps one of each. */
@@ -148,11 +158,78 @@ static bool stale(struct encoder *encoder, enum format format, struct str scope,
     return ok;
 }
 
-enum round_took encoder_scope(struct encoder *encoder, struct hub *hub, enum format format,
-                              const struct round_ask *ask, const char *reason, struct buf *out,
-                              uint64_t *last_notice)
+/* ---- dialects ---- */
+
+/* The rows that changed, without their data where they are too many; false when only a reset is
+ * left to be said. */
+static bool rows(const struct encoder *encoder, const struct encoder_voice *voice,
+                 const struct dialect_place *place, struct buf *out, bool *try_again)
 {
+    size_t before = out->len;
+    for (int without_data = 0; without_data < 2; without_data++) {
+        if (!dialect_say_changes(voice->dialect, out, place, encoder->entities, encoder->n_entities,
+                                 without_data))
+            return false;
+        if (fits_in(out, ENCODER_DIALECT_MAX))
+            return true;
+        buf_cut(out, before);
+        *try_again = before > 0; /* a whole blob may hold it */
+        if (*try_again)
+            return false;
+    }
+    return false;
+}
+
+/* A dialect names rows. What is marked in a family has none, so it is a reset. False: there is no
+ * room in this blob. */
+static bool dialect_marks(const struct encoder *encoder, struct encoder_voice *voice,
+                          const struct dialect_place *place, bool reset, const char *reason,
+                          struct buf *out)
+{
+    size_t before = out->len;
+    bool try_again = false;
+    reset = reset || (scope_is_family(place->scope) && encoder->n_keys > 0);
+    if (!reset && encoder->n_entities > 0 && !rows(encoder, voice, place, out, &try_again))
+        reset = true;
+    if (try_again)
+        return false;
+    if (reset && dialect_say_reset(voice->dialect, out, place, voice->resources, voice->n_resources,
+                                   reason, encoder->spread_ms))
+        voice->ends = true;
+    if (before > 0 && !fits_in(out, ENCODER_DIALECT_MAX)) {
+        buf_cut(out, before);
+        return false;
+    }
+    return true;
+}
+
+static bool native_marks(struct encoder *encoder, enum format format, struct str scope, bool reset,
+                         const char *reason, struct buf *out)
+{
+    size_t before = out->len;
+    bool marks = encoder->n_keys > 0 || encoder->n_entities > 0;
+    if (!reset && marks && !stale(encoder, format, scope, out)) {
+        if (before > 0)
+            return false;
+        reset = true;
+    }
+    if (reset)
+        events_reset(out, format, scope, reason, encoder->spread_ms);
+    if (!fits(out)) {
+        buf_cut(out, before);
+        return false;
+    }
+    return true;
+}
+
+enum round_took encoder_scope(struct encoder *encoder, struct hub *hub, enum format format,
+                              const struct round_ask *ask, const char *reason,
+                              struct encoder_voice *voice, struct buf *out, uint64_t *last_notice)
+{
+    const struct dialect_place place = {.scope = ask->scope, .now = voice ? voice->now : 0};
+    size_t max = voice ? ENCODER_DIALECT_MAX : ENCODER_BLOB_MAX;
     encoder->n_keys = encoder->n_entities = encoder->n_notices = 0;
+    encoder->rows = voice != NULL;
     const struct hub_reader reader = {.ctx = encoder,
                                       .key = take_key,
                                       .entity = take_entity,
@@ -163,25 +240,18 @@ enum round_took encoder_scope(struct encoder *encoder, struct hub *hub, enum for
     enum hub_answer answer = hub_since(hub, ask->scope, ask->since, &reader);
     size_t before = out->len;
 
-    if (!ask->only_notices) {
-        bool marks = encoder->n_keys > 0 || encoder->n_entities > 0;
-        bool reset = answer == HUB_RESET;
-        if (!reset && marks && !stale(encoder, format, ask->scope, out)) {
-            if (before > 0)
-                return ROUND_TOOK_NOTHING;
-            reset = true;
-        }
-        if (reset)
-            events_reset(out, format, ask->scope, reason, encoder->spread_ms);
-        if (!fits(out)) {
-            buf_cut(out, before);
-            return ROUND_TOOK_NOTHING;
-        }
-    }
+    bool reset = answer == HUB_RESET;
+    if (!ask->only_notices &&
+        !(voice ? dialect_marks(encoder, voice, &place, reset, reason, out)
+                : native_marks(encoder, format, ask->scope, reset, reason, out)))
+        return ROUND_TOOK_NOTHING;
     for (size_t i = 0; i < encoder->n_notices; i++) {
         size_t start = out->len;
-        events_notice(out, format, ask->scope, &encoder->notices[i]);
-        if (!fits(out) && start > 0) {
+        if (voice)
+            dialect_say_notice(voice->dialect, out, &place, &encoder->notices[i]);
+        else
+            events_notice(out, format, ask->scope, &encoder->notices[i]);
+        if (!fits_in(out, max) && start > 0) {
             buf_cut(out, start);
             return start == before && ask->only_notices ? ROUND_TOOK_NOTHING : ROUND_TOOK_MARKS;
         }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "delivery/dialect.h"
 #include "delivery/format.h"
 #include "hub/hub.h"
 #include "hub/round.h"
@@ -15,7 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ENCODER_BLOB_MAX = 16 * 1024 };
+enum {
+    ENCODER_BLOB_MAX = 16 * 1024,
+    /* Of a dialect, where each row is an event of some 200 bytes, so that what the hub keeps of a
+     * scope (max_entities) is not already too much. */
+    ENCODER_DIALECT_MAX = 64 * 1024,
+};
 
 struct encoder;
 
@@ -23,8 +29,18 @@ struct encoder *encoder_new(uint64_t spread_ms);
 void encoder_free(struct encoder *encoder);
 void encoder_set_spread(struct encoder *encoder, uint64_t spread_ms);
 
+/* The words for a format that is a dialect. */
+struct encoder_voice {
+    const struct dialect *dialect;
+    const struct dialect_resource *resources; /* that a reset may have to name */
+    size_t n_resources;
+    uint64_t now; /* what {time} is: Unix ms */
+    bool ends;    /* set where a reset is said by the end of the stream */
+};
+
 /* Appends events to `out`, as round_take wants it (hub/round.h): at most ENCODER_BLOB_MAX bytes,
- * more only where a single notice is larger. `reason` is that of a reset. */
+ * more only where a single notice is larger. `reason` is that of a reset, `voice` NULL for a native
+ * format. */
 enum round_took encoder_scope(struct encoder *encoder, struct hub *hub, enum format format,
-                              const struct round_ask *ask, const char *reason, struct buf *out,
-                              uint64_t *last_notice);
+                              const struct round_ask *ask, const char *reason,
+                              struct encoder_voice *voice, struct buf *out, uint64_t *last_notice);

@@ -26,6 +26,7 @@ struct exchange {
     struct encoder *encoder;
     unsigned *ahead; /* ticks sent to each thread and not yet written */
     bool used[FORMAT_COUNT];
+    unsigned n_formats; /* the last one in use, plus one */
     bool current;
     const char *reason;
     struct buf out;
@@ -74,6 +75,28 @@ static struct blob *take_out(struct exchange *exchange)
     return blob;
 }
 
+/* NULL for a native format. */
+static struct encoder_voice *voice_of(const struct exchange *exchange, enum format format,
+                                      struct encoder_voice *voice)
+{
+    const struct endpoint *endpoint = endpoints_at(exchange->options.endpoints, format);
+    if (!endpoint)
+        return NULL;
+    *voice = (struct encoder_voice){.dialect = &endpoint->dialect, .now = exchange->options.now};
+    voice->resources =
+        endpoints_resources(exchange->options.endpoints, format, &voice->n_resources);
+    return voice;
+}
+
+static void say_position(struct exchange *exchange, enum format format, uint64_t sequence)
+{
+    const struct endpoint *endpoint = endpoints_at(exchange->options.endpoints, format);
+    if (endpoint)
+        dialect_say_position(&endpoint->dialect, &exchange->out, at(exchange, sequence));
+    else
+        events_position(&exchange->out, format, at(exchange, sequence));
+}
+
 /* ---- ticks ---- */
 
 static void encode(struct exchange *exchange, struct str scope, uint64_t previous,
@@ -83,18 +106,21 @@ static void encode(struct exchange *exchange, struct str scope, uint64_t previou
     struct tick *tick = exchange->tick;
     for (size_t i = first;; i++) {
         uint64_t notice = 0;
+        struct encoder_voice words, *voice = voice_of(exchange, format, &words);
         buf_clear(&exchange->out);
-        enum round_took took =
-            encoder_scope(exchange->encoder, exchange->options.hub, format, &ask,
-                          exchange->reason ? exchange->reason : "behind", &exchange->out, &notice);
-        if (exchange->out.len == 0)
+        enum round_took took = encoder_scope(exchange->encoder, exchange->options.hub, format, &ask,
+                                             exchange->reason ? exchange->reason : "behind", voice,
+                                             &exchange->out, &notice);
+        bool ends = voice && voice->ends;
+        if (exchange->out.len == 0 && !ends)
             return;
         uint32_t body = (uint32_t)exchange->out.len;
-        events_position(&exchange->out, format, at(exchange, tick->position));
+        say_position(exchange, format, tick->position);
         exchange->tick_bytes += exchange->out.len;
-        struct tick_entry *entry = i < tick->n_entries ? &tick->entries[i] : tick_add(tick, scope);
-        entry->blobs[format] =
-            (struct tick_blob){.blob = take_out(exchange), .body = body, .notice = notice};
+        struct tick_entry *entry =
+            i < tick->n_entries ? &tick->entries[i] : tick_add(tick, scope, exchange->n_formats);
+        entry->blobs[format] = (struct tick_blob){
+            .blob = take_out(exchange), .body = body, .notice = notice, .ends = ends};
         if (took == ROUND_TOOK_ALL)
             return;
         /* The same scope's next entry: the notices that had no room. */
@@ -110,12 +136,12 @@ static void each_scope(void *ctx, struct str scope, uint64_t previous)
         return;
     exchange->tick->position = hub_sequence(exchange->options.hub); /* what hub_tick is moving to */
     if (exchange->tick_bytes >= exchange->options.tick_bytes) {
-        tick_add(exchange->tick, scope)->ask = true;
+        tick_add(exchange->tick, scope, exchange->n_formats)->ask = true;
         exchange->stats.left_to_rounds++;
         return;
     }
     size_t first = exchange->tick->n_entries;
-    for (size_t f = 0; f < FORMAT_COUNT; f++)
+    for (size_t f = 0; f < exchange->n_formats; f++)
         if (exchange->used[f])
             encode(exchange, scope, previous, (enum format)f, first);
 }
@@ -131,6 +157,8 @@ bool exchange_ready(const struct exchange *exchange)
 bool exchange_tick(struct exchange *exchange, uint64_t now)
 {
     struct hub *hub = exchange->options.hub;
+    if (now > exchange->options.now)
+        exchange->options.now = now;
     exchange->tick_bytes = 0;
     exchange->tick = tick_new(hub_ticked(hub), 0);
     bool cut = hub_tick(hub, now, each_scope, exchange);
@@ -155,6 +183,32 @@ void exchange_reason(struct exchange *exchange, const char *reason)
 }
 
 /* ---- asks ---- */
+
+/* In the words of a dialect: `ready`, and a reset of what does not go on exactly, where its clients
+ * do not refetch on a connect by themselves. */
+static void greet_dialect(struct exchange *exchange, struct catchup *catchup,
+                          struct encoder_voice *voice, const struct str *names,
+                          const enum standing *standings, size_t n, uint64_t position)
+{
+    const struct dialect *dialect = voice->dialect;
+    struct dialect_place place = {.scope = names[0], .now = voice->now};
+    const struct dialect_ready ready = {.worker = catchup->worker,
+                                        .connection = catchup->conn,
+                                        .heartbeat_ms = dialect->heartbeat_ms
+                                                            ? dialect->heartbeat_ms
+                                                            : exchange->options.heartbeat_ms};
+    dialect_say_ready(dialect, &exchange->out, &place, &ready);
+    for (size_t i = 0; i < n && dialect->reset != DIALECT_RESET_END; i++) {
+        bool fresh = standings[i] == STANDING_FRESH;
+        if (standings[i] == STANDING_EXACT || (fresh && !dialect->reset_on_connect))
+            continue;
+        place.scope = names[i];
+        if (dialect_say_reset(dialect, &exchange->out, &place, voice->resources, voice->n_resources,
+                              fresh ? "connected" : "behind", exchange->options.spread_ms))
+            catchup->ends = true;
+    }
+    dialect_say_position(dialect, &exchange->out, at(exchange, position));
+}
 
 /* Writes `ready` for the added scopes and sets from where each goes on: exact ones from their
  * position; fresh and reset ones are promised nothing before this moment. The others go on from
@@ -201,7 +255,11 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
                                        .heartbeat_ms = exchange->options.heartbeat_ms,
                                        .spread_ms = any_reset ? exchange->options.spread_ms : 0,
                                        .current = exchange->current};
-    events_ready(&exchange->out, catchup->format, &ready);
+    struct encoder_voice words, *voice = voice_of(exchange, catchup->format, &words);
+    if (voice)
+        greet_dialect(exchange, catchup, voice, names, standings, n, lowest);
+    else
+        events_ready(&exchange->out, catchup->format, &ready);
     round_start(&catchup->round, lowest);
     if (lowest == now) {
         /* `ready` has granted this moment; there is nothing to catch up with. */
@@ -216,25 +274,30 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
 
 struct filling {
     struct exchange *exchange;
-    enum format format;
+    struct catchup *catchup;
 };
 
 static enum round_took take(void *ctx, const struct round_ask *ask, uint64_t *last_notice)
 {
     struct filling *filling = ctx;
     struct exchange *exchange = filling->exchange;
-    return encoder_scope(exchange->encoder, exchange->options.hub, filling->format, ask, "behind",
-                         &exchange->out, last_notice);
+    enum format format = filling->catchup->format;
+    struct encoder_voice words, *voice = voice_of(exchange, format, &words);
+    enum round_took took = encoder_scope(exchange->encoder, exchange->options.hub, format, ask,
+                                         "behind", voice, &exchange->out, last_notice);
+    if (voice && voice->ends && took != ROUND_TOOK_NOTHING)
+        filling->catchup->ends = true;
+    return took;
 }
 
 /* One blob of the round; with the target's position behind its last one. */
 static bool step(struct exchange *exchange, struct catchup *catchup)
 {
-    struct filling filling = {.exchange = exchange, .format = catchup->format};
+    struct filling filling = {.exchange = exchange, .catchup = catchup};
     if (round_next(exchange->options.hub, &catchup->round, catchup->scopes, catchup->n,
                    EXCHANGE_ROUND_SCOPES, take, &filling) == ROUND_MORE)
         return false;
-    events_position(&exchange->out, catchup->format, at(exchange, catchup->round.target));
+    say_position(exchange, catchup->format, catchup->round.target);
     return true;
 }
 
@@ -250,6 +313,8 @@ static void answer(struct exchange *exchange, struct catchup *catchup)
         greet(exchange, catchup);
     }
     exchange->used[catchup->format] = true;
+    if (catchup->format >= exchange->n_formats)
+        exchange->n_formats = (unsigned)catchup->format + 1;
     if (!catchup->done)
         catchup->done = step(exchange, catchup);
     catchup->blob = take_out(exchange);
@@ -298,6 +363,13 @@ void exchange_set_limits(struct exchange *exchange, uint64_t heartbeat_ms, uint6
     exchange->options.heartbeat_ms = heartbeat_ms;
     exchange->options.spread_ms = spread_ms;
     encoder_set_spread(exchange->encoder, spread_ms);
+}
+
+void exchange_set_endpoints(struct exchange *exchange, const struct endpoints *endpoints)
+{
+    exchange->options.endpoints = endpoints;
+    for (unsigned f = FORMAT_NATIVE; f < FORMAT_COUNT; f++)
+        exchange->used[f] = exchange->used[f] && endpoints_at(endpoints, (enum format)f);
 }
 
 void exchange_stats(const struct exchange *exchange, struct exchange_stats *stats)

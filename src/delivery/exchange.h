@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "delivery/endpoints.h"
 #include "delivery/mails.h"
 #include "hub/hub.h"
 
@@ -23,6 +24,8 @@ struct exchange_options {
     unsigned workers;
     struct hash_seed seed;
     uint64_t heartbeat_ms, spread_ms;
+    const struct endpoints *endpoints; /* NULL: none */
+    uint64_t now;                      /* Unix ms; from the first tick on, the last one's */
     size_t tick_bytes; /* of one tick; the scopes that no longer fit are asked for by rounds */
     void *ctx;
     void (*send)(void *ctx, unsigned worker, struct mail *mail);
@@ -41,6 +44,8 @@ bool exchange_tick(struct exchange *exchange, uint64_t now);
 void exchange_reason(struct exchange *exchange, const char *reason);
 /* From now on, in `ready` and in resets. */
 void exchange_set_limits(struct exchange *exchange, uint64_t heartbeat_ms, uint64_t spread_ms);
+/* From now on; before any thread may use a new one. The list before is not looked at any more. */
+void exchange_set_endpoints(struct exchange *exchange, const struct endpoints *endpoints);
 /* Every thread is told; so are the `ready` events from now on. */
 void exchange_current(struct exchange *exchange, bool current);
 

@@ -5,12 +5,17 @@
 
 bool format_reads_entities(enum format format)
 {
-    return format == FORMAT_SSE_CHANGES || format == FORMAT_WS_CHANGES;
+    return format == FORMAT_SSE_CHANGES || format == FORMAT_WS_CHANGES || format_is_dialect(format);
 }
 
 bool format_is_websocket(enum format format)
 {
-    return format == FORMAT_WS || format == FORMAT_WS_CHANGES;
+    return format == FORMAT_WS || format == FORMAT_WS_CHANGES || format >= FORMAT_DIALECT_WS;
+}
+
+bool format_is_dialect(enum format format)
+{
+    return format >= FORMAT_DIALECT_SSE;
 }
 
 struct event event_begin(struct buf *out, enum format format, const char *name)

@@ -6,13 +6,14 @@ static void add_cell(struct gather *gather, const struct tick *tick, const struc
     if (cell->tick != tick->position)
         return;
     for (uint32_t i = cell->first; i < cell->first + cell->entries; i++) {
-        const struct tick_blob *blob = &tick->entries[i].blobs[format];
-        if (!blob->blob && !tick->entries[i].ask)
+        const struct tick_blob *blob = tick_blob_for(&tick->entries[i], format);
+        if (!blob && !tick->entries[i].ask)
             continue;
-        if (tick->entries[i].ask || gather->n == GATHER_PIECES - 1) {
+        if (!blob || tick->entries[i].ask || gather->n == GATHER_PIECES - 1) {
             gather->full = true;
             return;
         }
+        gather->ends = gather->ends || blob->ends;
         gather->notices[gather->n] = blob->notice;
         gather->places[gather->n] = place;
         gather->pieces[gather->n++] = (struct piece){.blob = blob->blob, .to = blob->body};
@@ -24,7 +25,7 @@ void gather_tick(struct gather *gather, const struct tick *tick, struct roster *
 {
     enum format format = (enum format)subscriber->format;
     gather->n = 0;
-    gather->full = false;
+    gather->full = gather->ends = false;
     add_cell(gather, tick, &roster_every(roster)->cell, format, 0);
     for (uint32_t i = 0; i < subscriber->n_places; i++) {
         struct roster_scope *scope = subscriber->places[i].scope;

@@ -18,6 +18,7 @@ struct gather {
     uint64_t notices[GATHER_PIECES]; /* number of the last notice in each piece, 0: none */
     uint32_t places[GATHER_PIECES];  /* whose they are */
     unsigned n;
+    bool ends; /* the stream is to end, some time after this */
     bool full; /* there would be more: nothing of it may be sent */
 };
 

@@ -89,6 +89,7 @@ struct mail_drain {
 };
 
 struct authorizer;
+struct endpoints;
 
 /* Everything of a delivery thread that a reload changes. */
 struct worker_limits {
@@ -99,6 +100,7 @@ struct worker_limits {
     size_t publish_body;
     struct proxies proxies;
     const struct authorizer *authorizer; /* lives until every thread has said MAIL_LIMITED */
+    const struct endpoints *endpoints;   /* likewise; NULL: none */
 };
 
 struct mail_limits {
@@ -125,6 +127,12 @@ struct mail_publish {
 
 void mail_publish_free(struct mail_publish *publish);
 
+/* Of one endpoint. */
+struct mail_endpoint {
+    unsigned open;
+    uint64_t opened, refused;
+};
+
 struct mail_stats {
     struct mail mail;
     unsigned worker;
@@ -132,4 +140,5 @@ struct mail_stats {
     unsigned subscribers, behind, scopes;
     uint64_t deliveries, cuts, rounds, heartbeats;
     uint64_t close_codes[CLOSE_CODE_COUNT]; /* sent */
+    struct mail_endpoint endpoints[FORMAT_COUNT - FORMAT_NATIVE];
 };

@@ -187,7 +187,8 @@ static void on_event(struct talk *talk, enum ws_read read, const struct ws_event
     struct crowd *crowd = talk->options->crowd;
     switch (read) {
     case WS_TEXT:
-        on_text(talk, event->text);
+        if (!format_is_dialect(talk->format)) /* there nobody listens */
+            on_text(talk, event->text);
         break;
     case WS_PING:
         ws_pong(&talk->session->replies, event->text);

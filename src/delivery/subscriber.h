@@ -49,8 +49,9 @@ struct subscriber {
     uint64_t beat_at;  /* ms of the loop's clock */
     uint32_t n_places, n_added;
     uint32_t opened_s;     /* of the loop's clock */
-    uint16_t closing : 15; /* the close code to be sent as soon as nothing is in flight, 0: none */
+    uint16_t closing : 14; /* the close code to be sent as soon as nothing is in flight, 0: none */
     uint16_t greeting : 1; /* a `ready` is on its way from the hub */
+    uint16_t ending : 1;   /* stands in the crowd's endings */
     uint8_t state;
     uint8_t format;
 };

@@ -219,6 +219,7 @@ static void set_limits(struct worker *worker, struct mail_limits *mail)
     server_set_limits(worker->server, &limits->server);
     crowd_set_limits(worker->crowd, limits->heartbeat_ms, limits->spread_ms,
                      limits->server.stalled_ms, uv_now(&worker->loop));
+    crowd_set_endpoints(worker->crowd, limits->endpoints, uv_now(&worker->loop));
     uv_timer_start(&worker->beat, on_beat, 0, 0); /* it may be called more often now */
     mail->mail.kind = MAIL_LIMITED;
     to_hub(worker, &mail->mail);
@@ -282,6 +283,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                         .seed = options->seed,
                                         .epoch = options->epoch,
                                         .heartbeat_ms = options->limits.heartbeat_ms,
+                                        .endpoints = options->limits.endpoints,
                                         .spread_ms = options->limits.spread_ms,
                                         .stalled_ms = options->limits.server.stalled_ms,
                                         .start = options->start,

@@ -13,6 +13,7 @@
     X(CLOSE_SILENT, "silent", "the peer did not answer pings")               \
     X(CLOSE_LIMIT, "limit", "there are too many connections")                \
     X(CLOSE_SHUTDOWN, "shutdown", "the server is stopping")                  \
+    X(CLOSE_RESET, "reset", "the end of the stream is its dialect's reset")  \
     X(CLOSE_ERROR, "error", "the socket failed")
 
 enum close_reason {

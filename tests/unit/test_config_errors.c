@@ -124,7 +124,79 @@ static const struct row {
      "u.yaml:1:7: only \"auth: none\" on a loopback listener exists in this "
      "version (everyone may read every scope)"},
     {"endpoints: [{ path: /ws }]" REST,
-     "u.yaml:1:13: endpoints are not in this version; leave them out"},
+     "u.yaml:1:13: the endpoint /ws does not say whose changes it tells: "
+     "scope: [\"project:{query.project_id}\"]"},
+    /* endpoints */
+    {"endpoints: [{ scope: all }]" REST,
+     "u.yaml:1:13: an endpoint has a path: { path: /api/events, ... }"},
+    {"endpoints: [{ path: api }]" REST, "u.yaml:1:21: path is a path such as /api/events: it "
+                                        "begins with \"/\", without \"?\", \"#\" and "
+                                        "blanks, at most 256 bytes; here stands \"api\""},
+    {"endpoints: [{ path: /v1/mine }]" REST,
+     "u.yaml:1:21: path /v1/mine: /v1/ is unstale's own; choose another one"},
+    {"endpoints: [{ path: /a, dialekt: devhive }]" REST,
+     "u.yaml:1:25: unknown key \"dialekt\" (did you mean \"dialect\"?)"},
+    {"endpoints: [{ path: /a, dialect: devhve }]" REST,
+     "u.yaml:1:34: there is no dialect \"devhve\" (did you mean \"devhive\"?); there is registry, "
+     "recordings, devhive, content-studio or documents"},
+    {"endpoints: [{ path: /a, scope: [\"p:{query.}\"] }]" REST,
+     "u.yaml:1:33: {query.} is not known in a scope; there is {query.NAME}, {header.NAME} and "
+     "{claim.NAME}"},
+    {"endpoints: [{ path: /a, scope: \"p:*\" }]" REST,
+     "u.yaml:1:32: \"p:*\" is a family of scopes, not a scope"},
+    {"endpoints: [{ path: /a, scope: all, transport: tcp }]" REST,
+     "u.yaml:1:48: transport is sse or ws; here stands \"tcp\""},
+    {"endpoints: [{ path: /a, scope: all }]" REST,
+     "u.yaml:1:13: the endpoint /a: change is missing: what its clients are told of a row"},
+    {"endpoints: [{ path: /a, scope: all, change: { data: x } }]" REST,
+     "u.yaml:1:13: the endpoint /a: reset is missing: what its clients are told when anything may "
+     "have changed, or end"},
+    {"endpoints: [{ path: /a, scope: all, change: { event: x } }]" REST,
+     "u.yaml:1:45: change has an event and no data"},
+    {"endpoints: [{ path: /a, scope: all, change: { } }]" REST, "u.yaml:1:45: change has no data"},
+    {"endpoints: [{ path: /a, scope: all, change: { data: { id: \"{ids}\" } } }]" REST,
+     "u.yaml:1:59: {ids} is not known here (did you mean \"id\"?)"},
+    {"endpoints: [{ path: /a, scope: all, change: { data: { id: \"{id\" } } }]" REST,
+     "u.yaml:1:59: bad template \"{id\": \"{\" is not closed; write \"{{\" for a brace (character "
+     "1)"},
+    {"endpoints: [{ path: /a, scope: all, change: { data: { id: {id} } } }]" REST,
+     "u.yaml:1:59: \"{id}\" needs quotes, else it is a mapping"},
+    {"endpoints: [{ path: /a, scope: all, change: { data: { \"...\": 7 } } }]" REST,
+     "u.yaml:1:53: \"...\" takes one name alone, as in \"...\": \"{data}\""},
+    {"endpoints: [{ path: /a, scope: all, reset: stop }]" REST,
+     "u.yaml:1:44: reset is end, or a mapping with event and data, or with each; here stands "
+     "\"stop\""},
+    {"endpoints: [{ path: /a, scope: all, reset: { each: [] } }]" REST,
+     "u.yaml:1:52: each is empty"},
+    {"endpoints: [{ path: /a, scope: all, reset: { each: x, data: y } }]" REST,
+     "u.yaml:1:44: reset is end, or a mapping with event and data, or with each; each stands "
+     "alone"},
+    {"endpoints: [{ path: /a, scope: all, change: { data: \"{id}\" }, reset: { each: updated } "
+     "}]" REST,
+     "u.yaml:1:13: the endpoint /a: a reset with each has no row: change needs {id?} and {data?} "
+     "with "
+     "their question marks"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, change: { event: x, data: y } }]" REST,
+     "u.yaml:1:13: the endpoint /a: change has an event; a message of a WebSocket has no name"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, resume: true }]" REST,
+     "u.yaml:1:13: the endpoint /a: resume is for SSE; a WebSocket has no Last-Event-ID"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, heartbeat: { data: x } }]" REST,
+     "u.yaml:1:13: the endpoint /a: heartbeat has data; the heartbeat of a WebSocket is a ping"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, heartbeat: 50ms }]" REST,
+     "u.yaml:1:66: every is 50ms; it has to be between 100ms and 1h"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, heartbeat: 31s }]" REST,
+     "u.yaml:1:66: the endpoint /a: its heartbeat has to be at most half of stalled (limits)"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, resources: { others: x } }]" REST,
+     "u.yaml:1:68: resources does not have others"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive, actions: { letters: loud } }]" REST,
+     "u.yaml:1:75: letters is as_is, lower, upper, snake, kebab, camel or pascal; here stands "
+     "\"loud\""},
+    {"endpoints: [{ path: /a, scope: \"u:{claim.sub}\", dialect: devhive }]" REST,
+     "u.yaml:1:13: the endpoint /a: with \"auth: none\" nobody has claims, so {claim.sub} is never "
+     "known"},
+    {"endpoints: [{ path: /a, scope: all, dialect: devhive }, { path: /a, scope: all, dialect: "
+     "registry }]" REST,
+     "u.yaml:1:57: there are two endpoints at /a"},
     {"endpoints: yes" REST, "u.yaml:1:12: endpoints is a list; here stands \"yes\""},
 
     /* sources */

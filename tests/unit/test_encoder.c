@@ -48,7 +48,7 @@ static int tear_down(void **state)
 static enum round_took encode(struct fixture *fixture, enum format format,
                               const struct round_ask *ask)
 {
-    return encoder_scope(fixture->encoder, fixture->hub, format, ask, "behind", &fixture->out,
+    return encoder_scope(fixture->encoder, fixture->hub, format, ask, "behind", NULL, &fixture->out,
                          &fixture->last_notice);
 }
 
