@@ -415,10 +415,11 @@ static bool check_triggers(const struct plan *plan, const struct pg_trigger_tabl
 }
 
 static bool check_plan(struct plan *plan, const struct pg_trigger_tables *tables,
-                       struct buf *source, struct err *err)
+                       struct buf *source, bool *mendable, struct err *err)
 {
     struct place at;
-    if (!plan_table(plan, tables, &at, err))
+    *mendable = plan_table(plan, tables, &at, err);
+    if (!*mendable)
         return false;
     struct name name = function_name(plan->resource);
     const struct pg_trigger_function *function =
@@ -477,7 +478,7 @@ struct pg_trigger_verdicts *pg_triggers_verify(const struct watch *watch,
                                                .exists = plan->table != NULL,
                                                .mark = mark_of(plan, tables),
                                                .activity = activity_of(plan, tables)};
-        verdict->covered = check_plan(plan, tables, &source, &err);
+        verdict->covered = check_plan(plan, tables, &source, &verdict->mendable, &err);
         if (!verdict->covered)
             verdict->problem = copy(&verdicts->_arena, str_of(err.text));
         else

@@ -35,9 +35,10 @@ bool pg_triggers_teardown(struct buf *sql);
 
 struct pg_trigger_verdict {
     struct str resource;
-    bool ruled;   /* has a rule of its own; false: covered by "*" alone */
-    bool exists;  /* the table is there */
-    bool covered; /* its triggers are those that setup would make */
+    bool ruled;    /* has a rule of its own; false: covered by "*" alone */
+    bool exists;   /* the table is there */
+    bool covered;  /* its triggers are those that setup would make */
+    bool mendable; /* not covered, and setup would mend that */
     /* Another number once the table, a partition or a trigger was made, dropped or altered, perhaps
      * with changes in between that nobody told. */
     uint64_t mark;
