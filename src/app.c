@@ -515,7 +515,7 @@ static void sources_are_ready(void *ctx)
 {
     struct app *app = ctx;
     adopt(app);
-    sources_restart(app->sources, app->config, app->candidate->watch);
+    sources_restart(app->sources, app->first, app->config, app->candidate->watch);
     candidate_free(app->candidate);
     app->candidate = NULL;
     tell_limits(app);
@@ -554,7 +554,7 @@ static void on_candidate(void *ctx, struct candidate *candidate)
     say_fixed(app, "the set of databases in sources", sources_are(app->sources, config));
     app->candidate = candidate;
     if (rules_hash(app->rules) != rules_hash(candidate->rules) ||
-        sources_differ(app->sources, config) || hub_open(app->hub)) {
+        sources_differ(app->sources, app->config, config) || hub_open(app->hub)) {
         app->reloading = RELOAD_SOURCES;
         sources_stop(app->sources, sources_are_ready, app);
         return;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "config/databases.h"
+#include "source/pg_logical.h"
 #include "source/sqlite.h"
 
 #include <stdlib.h>
@@ -11,8 +12,8 @@ enum { CURSOR_MAX = 64 * 1024, WATCH_MAX = 16 * 1024 * 1024 };
 
 struct one {
     struct sources *all;
-    char *path;
-    uint64_t poll_ms;
+    enum config_source_kind kind;
+    char *place; /* what names the database: a path, or host:port/database */
     struct source *source;
     struct buf cursor; /* since it was stopped; empty: it has no proof */
 };
@@ -36,25 +37,67 @@ struct sources *sources_new(uv_loop_t *loop, struct engine *engine, const struct
     return sources;
 }
 
-/* NULL when the rules name more than fits. */
-static struct source *make(const struct sources *sources, const struct one *one,
-                           const struct config *config, const struct watch *watch)
+static const char *place_of(const struct config_source *source)
+{
+    switch (source->kind) {
+    case CONFIG_SQLITE:
+        return source->path;
+    case CONFIG_POSTGRES:
+        return source->shown;
+    case CONFIG_PUBLISH:
+        break;
+    }
+    return NULL; /* no database */
+}
+
+static struct source *make_sqlite(const struct sources *sources, const struct config *config,
+                                  const struct config_source *wanted, const struct watch *watch,
+                                  struct err *err)
 {
     struct source *source = NULL;
     struct arena arena;
     arena_init(&arena, WATCH_MAX);
     /* A rule whose table is not in this database may wait for another source. */
-    const struct watch *part = databases_watch(config, one->path, watch, NULL, NULL, &arena);
+    const struct watch *part = databases_watch(config, wanted, watch, NULL, NULL, &arena);
     if (part) {
-        const struct sqlite_options options = {.path = one->path,
-                                               .poll_ms = one->poll_ms,
+        const struct sqlite_options options = {.path = wanted->path,
+                                               .poll_ms = wanted->poll_ms,
                                                .watch = part,
                                                .loop = sources->loop,
                                                .log = sources->log};
         source = sqlite_new(&options, engine_sink(sources->engine));
+    } else {
+        err_set(err, "%s: the rules name too many columns", config->file);
     }
     arena_free(&arena);
     return source;
+}
+
+static struct source *make_postgres(const struct sources *sources, const struct config *config,
+                                    const struct config_source *wanted, const struct watch *watch,
+                                    struct err *err)
+{
+    const struct pg_logical_options options = {.url = wanted->url,
+                                               .password_file = wanted->password_file,
+                                               .publication = wanted->publication,
+                                               .slot_name = wanted->slot_name,
+                                               .permanent = wanted->permanent,
+                                               .visible_on = wanted->visible_on,
+                                               .timeout_ms = wanted->timeout_ms,
+                                               .patience_ms = wanted->unready_ms,
+                                               .watch = watch,
+                                               .alone = !databases_has_others(config, wanted),
+                                               .loop = sources->loop,
+                                               .log = sources->log};
+    return pg_logical_new(&options, engine_sink(sources->engine), err);
+}
+
+static struct source *make(const struct sources *sources, const struct config *config,
+                           const struct config_source *wanted, const struct watch *watch,
+                           struct err *err)
+{
+    return wanted->kind == CONFIG_SQLITE ? make_sqlite(sources, config, wanted, watch, err)
+                                         : make_postgres(sources, config, wanted, watch, err);
 }
 
 bool sources_start(struct sources *sources, const struct config *config, const struct watch *watch,
@@ -64,16 +107,17 @@ bool sources_start(struct sources *sources, const struct config *config, const s
     sources->items = mem_array(config->n_sources + 1, sizeof *sources->items);
     for (size_t i = 0; i < config->n_sources; i++) {
         const struct config_source *wanted = &config->sources[i];
-        if (wanted->kind != CONFIG_SQLITE)
+        const char *place = place_of(wanted);
+        if (!place)
             continue;
         struct one *one = &sources->items[sources->n++];
         *one = (struct one){.all = sources,
-                            .path = mem_copy(wanted->path, strlen(wanted->path)),
-                            .poll_ms = wanted->poll_ms,
+                            .kind = wanted->kind,
+                            .place = mem_copy(place, strlen(place)),
                             .cursor = BUF_INIT(CURSOR_MAX)};
-        one->source = make(sources, one, config, watch);
+        one->source = make(sources, config, wanted, watch, err);
         if (!one->source)
-            return err_set(err, "%s: the rules name too many columns", config->file);
+            return false;
         engine_add(sources->engine, one->source);
         if (!one->source->ops->start(one->source, state_cursor(state, str_of(one->source->name)),
                                      err))
@@ -131,11 +175,12 @@ struct state_cursor *sources_cursors(struct sources *sources, size_t *n)
 
 /* ---- reloading ---- */
 
-/* The interval that the configuration gives a database; NULL where it does not name it. */
-static const struct config_source *find(const struct config *config, const char *path)
+/* NULL where the configuration does not name the database. */
+static const struct config_source *find(const struct config *config, const struct one *one)
 {
     for (size_t i = 0; i < config->n_sources; i++)
-        if (config->sources[i].kind == CONFIG_SQLITE && strcmp(config->sources[i].path, path) == 0)
+        if (config->sources[i].kind == one->kind &&
+            strcmp(place_of(&config->sources[i]), one->place) == 0)
             return &config->sources[i];
     return NULL;
 }
@@ -144,35 +189,50 @@ bool sources_are(const struct sources *sources, const struct config *config)
 {
     size_t n = 0;
     for (size_t i = 0; i < config->n_sources; i++)
-        n += config->sources[i].kind == CONFIG_SQLITE;
+        n += place_of(&config->sources[i]) != NULL;
     for (size_t i = 0; i < sources->n; i++)
-        if (!find(config, sources->items[i].path))
+        if (!find(config, &sources->items[i]))
             return false;
     return n == sources->n;
 }
 
-bool sources_differ(const struct sources *sources, const struct config *config)
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_settings(const struct config_source *a, const struct config_source *b)
+{
+    return a->poll_ms == b->poll_ms && a->capture == b->capture && a->permanent == b->permanent &&
+           a->timeout_ms == b->timeout_ms && a->unready_ms == b->unready_ms &&
+           same_text(a->url, b->url) && same_text(a->password_file, b->password_file) &&
+           same_text(a->visible_on, b->visible_on) && same_text(a->slot_name, b->slot_name) &&
+           same_text(a->publication, b->publication);
+}
+
+bool sources_differ(const struct sources *sources, const struct config *config,
+                    const struct config *next)
 {
     for (size_t i = 0; i < sources->n; i++) {
-        const struct config_source *wanted = find(config, sources->items[i].path);
-        if (wanted && wanted->poll_ms != sources->items[i].poll_ms)
+        const struct config_source *wanted = find(next, &sources->items[i]);
+        const struct config_source *used = find(config, &sources->items[i]);
+        if (wanted && used && !same_settings(wanted, used))
             return true;
     }
     return false;
 }
 
-void sources_restart(struct sources *sources, const struct config *config,
-                     const struct watch *watch)
+void sources_restart(struct sources *sources, const struct config *first,
+                     const struct config *config, const struct watch *watch)
 {
     struct err err = ERR_INIT;
     CHECK(sources->stopping && sources->left == 0);
     sources->stopping = false;
     for (size_t i = 0; i < sources->n; i++) {
         struct one *one = &sources->items[i];
-        const struct config_source *wanted = find(config, one->path);
+        const struct config_source *wanted = find(config, one);
         struct source *old = one->source;
-        one->poll_ms = wanted ? wanted->poll_ms : one->poll_ms;
-        one->source = make(sources, one, config, watch);
+        one->source = make(sources, config, wanted ? wanted : find(first, one), watch, &err);
         CHECK(one->source); /* the watch has been made with as much room */
         engine_replace(sources->engine, old, one->source);
         old->ops->free(old);
@@ -188,7 +248,7 @@ void sources_free(struct sources *sources)
     for (size_t i = 0; i < sources->n; i++) {
         if (sources->items[i].source)
             sources->items[i].source->ops->free(sources->items[i].source);
-        free(sources->items[i].path);
+        free(sources->items[i].place);
         buf_free(&sources->items[i].cursor);
     }
     free(sources->items);

@@ -24,13 +24,15 @@ bool sources_start(struct sources *sources, const struct config *config, const s
 /* Stops all; `done` is called once, later or at once, when none has a handle on the loop. */
 void sources_stop(struct sources *sources, void (*done)(void *ctx), void *ctx);
 /* After they were stopped: the same databases with another watch, each from where it was. Which
- * databases they are stays what it was at the start; of `config` count the poll intervals. */
-void sources_restart(struct sources *sources, const struct config *config,
-                     const struct watch *watch);
+ * databases they are stays what it was at the start (`first`); how they are read is what `config`
+ * says. */
+void sources_restart(struct sources *sources, const struct config *first,
+                     const struct config *config, const struct watch *watch);
 /* Are they the databases that `config` names? */
 bool sources_are(const struct sources *sources, const struct config *config);
-/* Has one of them another interval there? */
-bool sources_differ(const struct sources *sources, const struct config *config);
+/* Is one of them to be read otherwise by `next` than by `config`? */
+bool sources_differ(const struct sources *sources, const struct config *config,
+                    const struct config *next);
 /* After they were stopped: from where the next process can go on. Live as long as the sources. */
 struct state_cursor *sources_cursors(struct sources *sources, size_t *n);
 /* NULL is allowed. They must be stopped, or never have run. */

@@ -108,6 +108,16 @@ static void print_sources(const struct config *config)
             snprintf(how, sizeof how, "asked every %s", poll);
             grid_cell(&grid, str_of(text));
             grid_cell(&grid, str_of(how));
+        } else if (source->kind == CONFIG_POSTGRES) {
+            char text[1024];
+            snprintf(text, sizeof text, "postgres %s", source->shown);
+            grid_cell(&grid, str_of(text));
+            if (source->capture == CONFIG_NOTIFY)
+                grid_cell(&grid, STR("by triggers and NOTIFY"));
+            else if (source->permanent)
+                grid_cell(&grid, STR("logical replication, a permanent slot"));
+            else
+                grid_cell(&grid, STR("logical replication, a temporary slot"));
         } else {
             grid_cell(&grid, STR("publish"));
             grid_cell(&grid, source->open ? STR("open to everybody here") : STR("with the token"));

@@ -36,7 +36,8 @@ static void note(void *ctx, const char *path, enum databases_finding finding, st
              at.column, sentence);
 }
 
-struct watch *loaded_watch(struct loaded *loaded, const char *path)
+struct watch *loaded_watch(struct loaded *loaded, const char *sqlite_path)
 {
-    return databases_watch(loaded->config, path, loaded->watch, note, loaded, &loaded->_arena);
+    const struct config_source source = {.kind = CONFIG_SQLITE, .path = sqlite_path};
+    return databases_watch(loaded->config, &source, loaded->watch, note, loaded, &loaded->_arena);
 }

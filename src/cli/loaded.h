@@ -19,4 +19,4 @@ bool loaded_open(struct loaded *loaded, const char *file, struct err *err);
 void loaded_close(struct loaded *loaded);
 /* The part of the watch that concerns this database, the rest said on standard error; NULL when
  * there is too much. */
-struct watch *loaded_watch(struct loaded *loaded, const char *path);
+struct watch *loaded_watch(struct loaded *loaded, const char *sqlite_path);

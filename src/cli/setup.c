@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/loaded.h"
+#include "cli/setup_postgres.h"
 #include "source/sqlite_setup.h"
 
 #include <stdio.h>
@@ -14,23 +15,24 @@ static const struct args_option TEARDOWN_OPTIONS[] = {
     {.letter = 'c',
      .name = "config",
      .value = "FILE",
-     .help = "not needed; taken so that the line of setup works here"},
+     .help = "for PostgreSQL: its sources; for SQLite it is not needed"},
     {.name = "apply", .help = "run the SQL instead of printing it"},
     {0},
 };
 
 enum { SQL_MAX = 16 * 1024 * 1024 };
 
+static bool is_postgres(const struct args *args)
+{
+    return args->n_words >= 1 && strcmp(args->words[0], "postgres") == 0;
+}
+
 /* The words are "sqlite DATABASE". */
 static bool understood(const struct args *args, enum cli_exit *exit,
                        const struct cli_command *command)
 {
     *exit = CLI_USAGE;
-    if (args->n_words >= 1 && strcmp(args->words[0], "postgres") == 0)
-        *exit =
-            cli_fail(CLI_USAGE, "PostgreSQL is not in this version; there is %s sqlite DATABASE",
-                     command->name);
-    else if (args->n_words != 2 || strcmp(args->words[0], "sqlite") != 0)
+    if (args->n_words != 2 || strcmp(args->words[0], "sqlite") != 0)
         *exit = cli_misused(command);
     else
         return true;
@@ -61,6 +63,8 @@ static enum cli_exit setup(const struct args *args)
     struct err err = ERR_INIT;
     const struct watch *watch = NULL;
     enum cli_exit exit = CLI_USAGE;
+    if (is_postgres(args))
+        return setup_postgres(args);
     if (!understood(args, &exit, &cli_setup))
         return exit;
     const char *path = args->words[1];
@@ -86,6 +90,8 @@ static enum cli_exit teardown(const struct args *args)
     struct buf sql = BUF_INIT(SQL_MAX);
     struct err err = ERR_INIT;
     enum cli_exit exit = CLI_USAGE;
+    if (is_postgres(args))
+        return teardown_postgres(args);
     if (!understood(args, &exit, &cli_teardown))
         return exit;
     if (sqlite_teardown_sql(args->words[1], &sql, &err))
@@ -98,21 +104,26 @@ static enum cli_exit teardown(const struct args *args)
 
 const struct cli_command cli_setup = {
     .name = "setup",
-    .usage = "sqlite DATABASE [-c FILE] [--apply]",
+    .usage = "sqlite DATABASE | postgres [URL] [-c FILE] [--apply]",
     .summary = "print the SQL that prepares a database, or run it",
-    .help = "Prints the change table and the triggers that record, inside the application's own "
+    .help = "SQLite: the change table and the triggers that record, inside the application's own "
             "transactions,\n"
-            "the columns that the rules need. Run it again after a change of the rules or of the "
-            "tables.",
+            "the columns that the rules need. PostgreSQL, for each postgres source of the "
+            "configuration: a\n"
+            "publication of the tables that the rules name, and their replica identities. Run it "
+            "again after a\n"
+            "change of the rules or of the tables.",
     .options = SETUP_OPTIONS,
     .run = setup,
 };
 
 const struct cli_command cli_teardown = {
     .name = "teardown",
-    .usage = "sqlite DATABASE [--apply]",
+    .usage = "sqlite DATABASE | postgres [URL] [-c FILE] [--apply]",
     .summary = "print the SQL that removes what setup made, or run it",
-    .help = "Prints the SQL that removes the change table and the triggers.",
+    .help = "SQLite: the SQL that removes the change table and the triggers. PostgreSQL: the "
+            "publication and, unless\n"
+            "it is in use, the permanent slot.",
     .options = TEARDOWN_OPTIONS,
     .run = teardown,
 };

@@ -186,7 +186,7 @@ static bool check_auth(const struct reader *reader, const struct config *config,
 static bool check_whole(const struct reader *reader, const struct config *config,
                         const struct places *places)
 {
-    bool sqlite = false, any_port = false;
+    bool database = false, any_port = false;
     struct address address;
     if (!check_auth(reader, config, places))
         return false;
@@ -199,8 +199,8 @@ static bool check_whole(const struct reader *reader, const struct config *config
                             "sources is missing: where do changes come from? "
                             "As in \"sources: [{ sqlite: ./app.db }]\"");
     for (size_t i = 0; i < config->n_sources; i++)
-        sqlite = sqlite || config->sources[i].kind == CONFIG_SQLITE;
-    if (sqlite && config->rules.n == 0)
+        database = database || config->sources[i].kind != CONFIG_PUBLISH;
+    if (database && config->rules.n == 0)
         return reader_wrong(reader, (struct place){0},
                             "rules is missing: a database needs at least one rule");
     if (config->limits.stalled_ms < 2 * config->limits.heartbeat_ms)

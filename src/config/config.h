@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum config_source_kind { CONFIG_SQLITE, CONFIG_PUBLISH };
+enum config_source_kind { CONFIG_SQLITE, CONFIG_PUBLISH, CONFIG_POSTGRES };
+enum config_capture { CONFIG_LOGICAL, CONFIG_NOTIFY };
 
 struct config_source {
     enum config_source_kind kind;
@@ -27,7 +28,15 @@ struct config_source {
     uint64_t poll_ms;  /* sqlite */
     const char *token; /* publish: content of token_file, trimmed; NULL: open */
     const char *token_file;
-    bool open; /* publish: { open: true } */
+    bool open;                 /* publish: { open: true } */
+    const char *url;           /* postgres; perhaps with a password, so it is never shown */
+    const char *shown;         /* postgres: "host:port/database" */
+    const char *password_file; /* postgres; NULL: none */
+    const char *visible_on;    /* postgres: URL of the server that readers use; NULL: the same */
+    enum config_capture capture;
+    bool permanent; /* postgres: the slot */
+    const char *slot_name, *publication;
+    uint64_t timeout_ms, unready_ms; /* postgres */
 };
 
 struct config_limits {

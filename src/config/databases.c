@@ -1,5 +1,6 @@
 #include "config/databases.h"
 
+#include "source/pg_setup.h"
 #include "source/sqlite_setup.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@
 #include <unistd.h>
 
 /* What the arena of one check holds: tables by reference. */
-enum { MEMORY = 16 * 1024 * 1024 };
+enum { MEMORY = 16 * 1024 * 1024, CONNECT_S = 5 };
 
 static bool same_file(const char *a, const char *b)
 {
@@ -17,12 +18,16 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Some other source than this database may be the one that a rule waits for. */
-static bool has_others(const struct config *config, const char *path)
+bool databases_has_others(const struct config *config, const struct config_source *source)
 {
-    for (size_t i = 0; i < config->n_sources; i++)
-        if (config->sources[i].kind != CONFIG_SQLITE || !same_file(config->sources[i].path, path))
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *other = &config->sources[i];
+        if (other == source)
+            continue;
+        if (other->kind != CONFIG_SQLITE || source->kind != CONFIG_SQLITE ||
+            !same_file(other->path, source->path))
             return true;
+    }
     return false;
 }
 
@@ -41,16 +46,18 @@ static bool has_table(const char *path, const struct watch_table *table, struct 
     return sqlite_setup_check(path, &one, &at, err);
 }
 
-struct watch *databases_watch(const struct config *config, const char *path,
+struct watch *databases_watch(const struct config *config, const struct config_source *source,
                               const struct watch *watch, databases_note *note, void *ctx,
                               struct arena *arena)
 {
+    const char *path = source->path;
     struct err why = ERR_INIT;
     struct watch *part = arena_alloc(arena, sizeof *part);
     if (!part)
         return NULL;
     *part = *watch;
-    if (!has_others(config, path) || access(path, F_OK) != 0 || !can_be_asked(path, NULL))
+    if (!databases_has_others(config, source) || access(path, F_OK) != 0 ||
+        !can_be_asked(path, NULL))
         return part;
     part->n_tables = 0;
     part->tables =
@@ -64,8 +71,9 @@ struct watch *databases_watch(const struct config *config, const char *path,
     return part->tables ? part : NULL;
 }
 
-static bool check_one(const struct config *config, const struct config_source *source,
-                      const struct watch *watch, databases_note *note, void *ctx, struct err *err)
+static bool check_sqlite(const struct config *config, const struct config_source *source,
+                         const struct watch *watch, databases_note *note, void *ctx,
+                         struct err *err)
 {
     struct place at = {0};
     struct err why = ERR_INIT;
@@ -80,7 +88,7 @@ static bool check_one(const struct config *config, const struct config_source *s
         return true;
     }
     arena_init(&arena, MEMORY);
-    struct watch *part = databases_watch(config, source->path, watch, note, ctx, &arena);
+    struct watch *part = databases_watch(config, source, watch, note, ctx, &arena);
     if (!part) {
         err_set(err, "there are too many rules");
         ok = config_wrong(config, at, err);
@@ -91,12 +99,47 @@ static bool check_one(const struct config *config, const struct config_source *s
     return ok;
 }
 
+static bool check_postgres(const struct config *config, const struct config_source *source,
+                           const struct watch *watch, databases_note *note, void *ctx,
+                           struct err *err)
+{
+    const struct pg_setup_options options = {.url = source->url,
+                                             .password_file = source->password_file,
+                                             .publication = source->publication,
+                                             .timeout_s = CONNECT_S,
+                                             .watch = watch};
+    bool alone = !databases_has_others(config, source);
+    struct pg_asked asked;
+    struct place at = {0};
+    struct err why = ERR_INIT;
+    bool ok = true;
+    if (!pg_setup_ask(&options, &asked, &why)) {
+        note(ctx, source->shown, DATABASE_UNREADABLE, source->at, why.text);
+        goto out;
+    }
+    for (size_t i = 0; !alone && i < asked.verdicts->n; i++) {
+        const struct pg_verdict *verdict = &asked.verdicts->items[i];
+        if (verdict->finding != PG_MISSING)
+            continue;
+        err_set(&why, "%.*s", STR_ARG(verdict->problem));
+        note(ctx, source->shown, DATABASE_NO_TABLE, verdict->at, why.text);
+    }
+    ok = pg_setup_check(&asked, alone, &at, err) || config_wrong(config, at, err);
+out:
+    pg_asked_close(&asked);
+    return ok;
+}
+
 bool databases_check(const struct config *config, const struct watch *watch, databases_note *note,
                      void *ctx, struct err *err)
 {
-    for (size_t i = 0; i < config->n_sources; i++)
-        if (config->sources[i].kind == CONFIG_SQLITE &&
-            !check_one(config, &config->sources[i], watch, note, ctx, err))
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *source = &config->sources[i];
+        if (source->kind == CONFIG_SQLITE && !check_sqlite(config, source, watch, note, ctx, err))
             return false;
+        if (source->kind == CONFIG_POSTGRES &&
+            !check_postgres(config, source, watch, note, ctx, err))
+            return false;
+    }
     return true;
 }

@@ -83,6 +83,27 @@ static const struct setting SETTINGS[] = {
          "An SQLite database, prepared by unstale setup sqlite; relative to the configuration file."),
     DURATION("source", "poll", config_source, poll_ms, 1, 10 * SECOND, "50ms",
              "How often the SQLite database is asked whether something was committed."),
+    TEXT("source", "postgres", config_source, url, "a URL", NULL,
+         "A PostgreSQL database, prepared by unstale setup postgres: postgres://user@host:5432/database, with the options of "
+         "libpq behind a question mark (sslmode=verify-full)."),
+    CHOICE("source", "capture", config_source, capture, "logical|notify", "logical",
+           "How changes come: by logical replication, or by triggers and NOTIFY where the server does not allow that."),
+    TEXT("source", "publication", config_source, publication, "a name", "unstale",
+         "logical: the publication that is read."),
+    CHOICE("source", "slot", config_source, permanent, "temporary|permanent", "temporary",
+           "logical: a temporary slot leaves nothing behind, and a lost connection is a reset; a permanent one goes on where it was, "
+           "and keeps WAL on the server while nobody reads it (only where max_slot_wal_keep_size is finite)."),
+    TEXT("source", "slot_name", config_source, slot_name, "a name", "unstale",
+         "logical: the name of a permanent slot, of small letters, digits and underscores; one for each unstale."),
+    TEXT("source", "visible_on", config_source, visible_on, "a URL", NULL,
+         "logical: the server that the application reads from, where that is a replica; a change is told when it can be seen there."),
+    TEXT("source", "password_file", config_source, password_file, "a path", NULL,
+         "A file with the password, read for each connection; relative to the configuration file. Without it libpq looks in PGPASSWORD "
+         "and in its password file."),
+    DURATION("source", "timeout", config_source, timeout_ms, SECOND, 10 * MINUTE, "20s",
+             "PostgreSQL: how long connecting, an answer, and silence may take."),
+    DURATION("source", "unready_after", config_source, unready_ms, 0, HOUR, "30s",
+             "PostgreSQL: /readyz fails when changes were not captured for so long; pages are told at once."),
     PART("source", "publish", "a mapping with token_file, or with open: true",
          "Changes, marks and notices by HTTP: POST /v1/changes and POST /v1/notices."),
 

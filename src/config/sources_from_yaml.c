@@ -1,6 +1,7 @@
 #include "config/sources_from_yaml.h"
 
 #include "base/check.h"
+#include "config/postgres_from_yaml.h"
 
 enum { TOKEN_MAX = 4096 };
 
@@ -48,12 +49,11 @@ out:
 }
 
 static bool read_publish(const struct reader *reader, const struct yaml *node,
-                         struct config_source *source)
+                         const struct yaml *whole, struct config_source *source)
 {
     const struct yaml_entry *file = NULL;
     static const char wanted[] =
         "a mapping: { token_file: PATH }, or { open: true } for a loopback listener";
-    source->kind = CONFIG_PUBLISH;
     if (node->kind != YAML_MAP)
         return reader_mistyped(reader, node, "publish", wanted);
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
@@ -81,10 +81,13 @@ static bool read_publish(const struct reader *reader, const struct yaml *node,
 }
 
 static bool read_sqlite(const struct reader *reader, const struct yaml *node,
-                        struct config_source *source)
+                        const struct yaml *whole, struct config_source *source)
 {
     struct spec_text path;
-    source->kind = CONFIG_SQLITE;
+    for (const struct yaml_entry *entry = whole->first; entry; entry = entry->next)
+        if (str_is(entry->name, "poll") &&
+            !reader_setting(reader, settings_find("source", entry->name), entry->value, source))
+            return false;
     if (!reader_text(reader, node, "sqlite", "the path of a database", &path))
         return false;
     if (str_starts(path.text, STR(":memory:")) || str_starts(path.text, STR("file:")))
@@ -96,46 +99,59 @@ static bool read_sqlite(const struct reader *reader, const struct yaml *node,
     return true;
 }
 
-static bool is_kind(const struct yaml_entry *entry)
+static const struct {
+    const char *name;
+    enum config_source_kind kind;
+    bool (*read)(const struct reader *reader, const struct yaml *node, const struct yaml *whole,
+                 struct config_source *source);
+} KINDS[] = {{"sqlite", CONFIG_SQLITE, read_sqlite},
+             {"postgres", CONFIG_POSTGRES, postgres_from_yaml},
+             {"publish", CONFIG_PUBLISH, read_publish}};
+enum { N_KINDS = sizeof KINDS / sizeof KINDS[0] };
+
+/* N_KINDS: it is none. */
+static size_t kind_of(const struct yaml_entry *entry)
 {
-    return str_is(entry->name, "sqlite") || str_is(entry->name, "postgres") ||
-           str_is(entry->name, "publish");
+    size_t i = 0;
+    while (i < N_KINDS && !str_is(entry->name, KINDS[i].name))
+        i++;
+    return i;
 }
 
 static bool read_source(const struct reader *reader, const struct yaml *node,
                         struct config_source *source)
 {
-    const struct yaml_entry *kind = NULL, *poll = NULL;
+    static const char wanted[] =
+        "a mapping: sqlite: PATH, postgres: URL, or publish: { token_file: PATH }";
+    const struct yaml_entry *found = NULL;
     source->at = node->at;
     settings_defaults("source", source);
     if (node->kind != YAML_MAP)
-        return reader_mistyped(reader, node, "a source",
-                               "a mapping: sqlite: PATH, or publish: { token_file: PATH }");
+        return reader_mistyped(reader, node, "a source", wanted);
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
-        if (str_is(entry->name, "postgres") || str_is(entry->name, "capture"))
-            return reader_wrong(reader, entry->at,
-                                "PostgreSQL is not in this version; there are sqlite and publish");
-        if (is_kind(entry)) {
-            if (kind)
-                return reader_wrong(
-                    reader, entry->at,
-                    "this source has %s already; each source is an entry of its own", kind->name.p);
-            kind = entry;
-        } else if (str_is(entry->name, "poll")) {
-            poll = entry;
-        } else {
-            return reader_unknown(reader, "source", entry);
+        if (kind_of(entry) == N_KINDS) {
+            if (!settings_find("source", entry->name))
+                return reader_unknown(reader, "source", entry);
+            continue;
         }
+        if (found)
+            return reader_wrong(reader, entry->at,
+                                "this source has %s already; each source is an entry of its own",
+                                found->name.p);
+        found = entry;
     }
-    if (!kind)
-        return reader_wrong(reader, node->at,
-                            "a source has a kind: sqlite: PATH, or publish: { token_file: PATH }");
-    if (poll && !str_is(kind->name, "sqlite"))
-        return reader_wrong(reader, poll->at, "poll belongs to an sqlite source");
-    if (poll && !reader_setting(reader, settings_find("source", STR("poll")), poll->value, source))
-        return false;
-    return str_is(kind->name, "sqlite") ? read_sqlite(reader, kind->value, source)
-                                        : read_publish(reader, kind->value, source);
+    if (!found)
+        return reader_wrong(reader, node->at, "a source is %s", wanted);
+    const size_t kind = kind_of(found);
+    for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
+        bool poll = str_is(entry->name, "poll");
+        enum config_source_kind owner = poll ? CONFIG_SQLITE : CONFIG_POSTGRES;
+        if (entry != found && owner != KINDS[kind].kind)
+            return reader_wrong(reader, entry->at, "%s belongs to %s source", entry->name.p,
+                                poll ? "an sqlite" : "a postgres");
+    }
+    source->kind = KINDS[kind].kind;
+    return KINDS[kind].read(reader, found->value, node, source);
 }
 
 /* Twice the same is a slip: both would tell everything twice. */
@@ -149,7 +165,9 @@ static bool not_twice(const struct reader *reader, const struct config *config,
             return reader_wrong(reader, source->at,
                                 "publish stands here a second time; the first is in line %u",
                                 other->at.line);
-        if (strcmp(other->path, source->path) == 0)
+        const char *here = source->kind == CONFIG_POSTGRES ? source->shown : source->path;
+        const char *there = source->kind == CONFIG_POSTGRES ? other->shown : other->path;
+        if (strcmp(here, there) == 0)
             return reader_wrong(reader, source->at,
                                 "this database stands here a second time; the first is in line %u",
                                 other->at.line);

@@ -24,10 +24,11 @@ const char pg_catalog_server_sql[] =
     "  coalesce((to_jsonb(p)->>'pubtruncate')::boolean, false), false),"
     " coalesce((to_jsonb(p)->>'pubviaroot')::boolean, false),"
     " current_setting('max_replication_slots'),"
-    " (SELECT count(*) FROM pg_replication_slots), current_setting('max_wal_senders') "
+    " (SELECT count(*) FROM pg_replication_slots), current_setting('max_wal_senders'),"
+    " CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END "
     "FROM (SELECT 1) one LEFT JOIN pg_publication p ON p.pubname = $1";
 
-enum { SERVER_COLUMNS = 14 };
+enum { SERVER_COLUMNS = 15 };
 
 static struct str text_at(const PGresult *result, int row, int column)
 {
@@ -68,8 +69,10 @@ bool pg_catalog_server(const PGresult *result, struct arena *arena, struct pg_se
         .slots_max = (int)int_at(result, 0, 11),
         .slots_used = (int)int_at(result, 0, 12),
         .senders_max = (int)int_at(result, 0, 13),
+        .wal = arena_copy(arena, text_at(result, 0, 14)),
     };
-    return (out->wal_level.p && out->role.p) || err_set(err, "the server said too much");
+    return (out->wal_level.p && out->role.p && out->wal.p) ||
+           err_set(err, "the server said too much");
 }
 
 /* ---- tables ---- */
@@ -517,6 +520,10 @@ struct pg_verdicts *pg_catalog_judge(const struct pg_catalog *catalog, const str
             (struct pg_verdict){.resource = arena_copy(&verdicts->arena, buf_slice(&resource))};
         buf_free(&resource);
         ok = judge_one(&judge, table, NULL, verdict);
+    }
+    for (size_t i = 0; ok && i < verdicts->n; i++) {
+        const struct pg_verdict *verdict = &verdicts->items[i];
+        verdicts->mark = mix(verdicts->mark ^ verdict->mark, verdict->resource);
     }
     buf_free(&judge.problem);
     buf_free(&judge.sql);

@@ -35,6 +35,7 @@ struct pg_server {
     bool all_actions; /* insert, update, delete and truncate */
     bool via_root;    /* publish_via_partition_root: a truncated partition is not told */
     int slots_max, slots_used, senders_max;
+    struct str wal; /* LSN of its WAL; another one: something was written */
 };
 
 /* Texts are copied to the arena. False when the answer is another one than asked for. */
@@ -108,6 +109,7 @@ struct pg_verdict {
 struct pg_verdicts {
     struct pg_verdict *items;
     size_t n;
+    uint64_t mark; /* of all of them */
     struct arena arena;
 };
 

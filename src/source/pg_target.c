@@ -157,7 +157,7 @@ bool pg_params_new(const struct pg_target *target, enum pg_target_kind kind, str
                                               {"keepalives_interval", "5"},
                                               {"keepalives_count", "3"},
                                               {"tcp_user_timeout", "20000"}};
-    size_t n = sizeof standard / sizeof standard[0] + 4;
+    size_t n = sizeof standard / sizeof standard[0] + 5;
     *out = (struct pg_params){0};
     if (target->password_file) {
         out->_password = read_password(target->password_file, err);

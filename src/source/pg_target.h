@@ -31,7 +31,7 @@ enum pg_target_kind {
 /* Keywords and values for PQconnectStartParams and PQconnectdbParams, NULL-terminated; they live as
  * long as the target. Blocking: the password file is read; false when it cannot be. */
 struct pg_params {
-    const char **keywords;
+    const char **keywords; /* with room for one more */
     const char **values;
     char *_password; /* overwritten before it is freed */
 };

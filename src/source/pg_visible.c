@@ -13,6 +13,8 @@ struct entry {
 struct pg_visible {
     struct entry entries[PG_VISIBLE_MAX];
     size_t n;
+    bool crowded; /* all that were there when there was no room, as one */
+    struct entry crowd;
 };
 
 struct pg_visible *pg_visible_new(void)
@@ -25,22 +27,52 @@ void pg_visible_free(struct pg_visible *visible)
     free(visible);
 }
 
-bool pg_visible_add(struct pg_visible *visible, uint32_t xid, uint64_t end)
+/* Is `a` the later number, in the circle of 32 bits? */
+static bool is_later(uint32_t a, uint32_t b)
 {
-    if (visible->n == PG_VISIBLE_MAX)
-        return false;
+    return a != b && a - b < UINT32_C(0x80000000);
+}
+
+static void join_crowd(struct pg_visible *visible, const struct entry *entry)
+{
+    struct entry *crowd = &visible->crowd;
+    if (!visible->crowded)
+        *crowd = *entry;
+    visible->crowded = true;
+    if (is_later(entry->xid, crowd->xid))
+        crowd->xid = entry->xid;
+    if (entry->end > crowd->end)
+        crowd->end = entry->end;
+}
+
+void pg_visible_add(struct pg_visible *visible, uint32_t xid, uint64_t end)
+{
+    if (visible->n == PG_VISIBLE_MAX) {
+        for (size_t i = 0; i < visible->n; i++)
+            join_crowd(visible, &visible->entries[i]);
+        visible->n = 0;
+    }
     visible->entries[visible->n++] = (struct entry){.xid = xid, .end = end};
-    return true;
+}
+
+void pg_visible_move(struct pg_visible *into, struct pg_visible *from)
+{
+    if (from->crowded)
+        join_crowd(into, &from->crowd);
+    for (size_t i = 0; i < from->n; i++)
+        pg_visible_add(into, from->entries[i].xid, from->entries[i].end);
+    pg_visible_clear(from);
 }
 
 size_t pg_visible_left(const struct pg_visible *visible)
 {
-    return visible->n;
+    return visible->n + visible->crowded;
 }
 
 void pg_visible_clear(struct pg_visible *visible)
 {
     visible->n = 0;
+    visible->crowded = false;
 }
 
 /* ---- snapshots ---- */
@@ -70,10 +102,9 @@ static bool take_byte(struct str *rest, char c)
 }
 
 /* The running transactions come after the two bounds; `rest` is left at the first of them. */
-static bool take_bounds(struct str *rest, uint64_t *xmax)
+static bool take_bounds(struct str *rest, uint64_t *xmin, uint64_t *xmax)
 {
-    uint64_t xmin;
-    return take_number(rest, &xmin) && take_byte(rest, ':') && take_number(rest, xmax) &&
+    return take_number(rest, xmin) && take_byte(rest, ':') && take_number(rest, xmax) &&
            take_byte(rest, ':');
 }
 
@@ -87,7 +118,7 @@ static bool take_running(struct str *rest, uint64_t *xid)
 static bool is_snapshot(struct str text)
 {
     uint64_t number;
-    if (!take_bounds(&text, &number))
+    if (!take_bounds(&text, &number, &number))
         return false;
     while (text.n)
         if (!take_running(&text, &number))
@@ -108,12 +139,15 @@ static uint64_t widen(uint32_t xid, uint64_t xmax)
 
 bool pg_visible_see(struct pg_visible *visible, struct str snapshot, uint64_t replayed)
 {
-    uint64_t xmax, xid;
+    uint64_t xmin, xmax, xid;
     size_t left = 0;
     if (!is_snapshot(snapshot))
         return false;
     struct str rest = snapshot;
-    take_bounds(&rest, &xmax);
+    take_bounds(&rest, &xmin, &xmax);
+    if (visible->crowded && widen(visible->crowd.xid, xmax) < xmin &&
+        visible->crowd.end <= replayed)
+        visible->crowded = false;
     for (size_t i = 0; i < visible->n; i++) {
         struct entry *entry = &visible->entries[i];
         entry->running = widen(entry->xid, xmax) >= xmax || entry->end > replayed;
@@ -131,12 +165,11 @@ bool pg_visible_see(struct pg_visible *visible, struct str snapshot, uint64_t re
 
 bool pg_visible_add_running(struct pg_visible *visible, struct str snapshot)
 {
-    uint64_t xmax, xid;
-    bool all = true;
+    uint64_t xmin, xmax, xid;
     if (!is_snapshot(snapshot))
         return false;
-    take_bounds(&snapshot, &xmax);
+    take_bounds(&snapshot, &xmin, &xmax);
     while (snapshot.n && take_running(&snapshot, &xid))
-        all = pg_visible_add(visible, (uint32_t)xid, 0) && all;
-    return all;
+        pg_visible_add(visible, (uint32_t)xid, 0);
+    return true;
 }

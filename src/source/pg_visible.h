@@ -5,7 +5,8 @@
  * on a replica it has not happened yet. A snapshot says which are running; the replica also says
  * how far it has come.
  *
- * Pure; bounded by PG_VISIBLE_MAX. */
+ * Pure; bounded: more than PG_VISIBLE_MAX become one, which is seen when every transaction that is
+ * older than the newest of them is over. */
 #pragma once
 
 #include "base/str.h"
@@ -20,14 +21,16 @@ struct pg_visible;
 
 struct pg_visible *pg_visible_new(void);
 void pg_visible_free(struct pg_visible *visible);
-/* `end` is the LSN behind its commit. False when it is full: ask first. */
-bool pg_visible_add(struct pg_visible *visible, uint32_t xid, uint64_t end);
+/* `end` is the LSN behind its commit. */
+void pg_visible_add(struct pg_visible *visible, uint32_t xid, uint64_t end);
+/* Everything of `from` is now in `into`. */
+void pg_visible_move(struct pg_visible *into, struct pg_visible *from);
 /* What `pg_current_snapshot()` says as text ("xmin:xmax:xid,xid"), and the LSN up to which that
  * server has come (UINT64_MAX: the primary). Forgets what readers see. False, and nothing is
  * forgotten, when the text is no snapshot. */
 bool pg_visible_see(struct pg_visible *visible, struct str snapshot, uint64_t replayed);
-/* Adds the transactions that run in this snapshot: they count until they are over. False as above,
- * or when they do not fit. */
+/* Adds the transactions that run in this snapshot: they count until they are over. False as above.
+ */
 bool pg_visible_add_running(struct pg_visible *visible, struct str snapshot);
 /* How many are not seen yet. */
 size_t pg_visible_left(const struct pg_visible *visible);

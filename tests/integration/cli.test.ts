@@ -83,7 +83,7 @@ test('a command line that cannot be meant is a usage error on standard error', (
     [['check', 'more'], /^unstale: usage: unstale check \[-c FILE\]/],
     [['explain', 'tasks'], /^unstale: usage: unstale explain/],
     [['setup', 'app.db'], /^unstale: usage: unstale setup sqlite DATABASE/],
-    [['setup', 'postgres', 'x'], /PostgreSQL is not in this version/],
+    [['setup', 'postgres', 'x', 'y'], /^unstale: usage: unstale setup sqlite DATABASE/],
     [['publish'], /^unstale: usage: unstale publish/],
     [['watch'], /^unstale: usage: unstale watch/],
   ]

@@ -205,16 +205,38 @@ static const struct row {
     {"sources: []" AUTH, "u.yaml:1:10: sources has between 1 and 64 entries; here stand 0"},
     {"sources: { sqlite: a.db }" AUTH,
      "u.yaml:1:10: sources is a list, as in \"- sqlite: ./app.db\"; here stands a mapping"},
-    {"sources: [a.db]" AUTH, "u.yaml:1:11: a source is a mapping: sqlite: PATH, or publish: { "
-                             "token_file: PATH }; here stands \"a.db\""},
+    {"sources: [a.db]" AUTH, "u.yaml:1:11: a source is a mapping: sqlite: PATH, postgres: URL, or "
+                             "publish: { token_file: PATH }; here stands \"a.db\""},
     {"sources: [{ poll: 1s }]" AUTH,
-     "u.yaml:1:11: a source has a kind: sqlite: PATH, or publish: { token_file: PATH }"},
+     "u.yaml:1:11: a source is a mapping: sqlite: PATH, postgres: URL, or publish: { token_file: "
+     "PATH }"},
     {"sources: [{ sqlit: a.db }]" AUTH,
      "u.yaml:1:13: unknown key \"sqlit\" (did you mean \"sqlite\"?)"},
     {"sources: [{ sqlite: a.db, publish: { open: true } }]" AUTH,
      "u.yaml:1:27: this source has sqlite already; each source is an entry of its own"},
     {"sources: [{ postgres: \"postgres://app@db/app\" }]" AUTH,
-     "u.yaml:1:13: PostgreSQL is not in this version; there are sqlite and publish"},
+     "u.yaml: rules is missing: a database needs at least one rule"},
+    {"sources: [{ postgres: \"postgres://app:sesame@db/app?sslmod=require\" }]" AUTH,
+     "u.yaml:1:23: postgres: this is no URL of a PostgreSQL database "
+     "(postgres://user@host:5432/db): invalid URI query parameter: \"sslmod\""},
+    {"sources: [{ postgres: \"postgres://app:ses%zz@db/app\" }]" AUTH,
+     "u.yaml:1:23: postgres: this is no URL of a PostgreSQL database "
+     "(postgres://user@host:5432/db)"},
+    {"sources: [{ postgres: [a] }]" AUTH,
+     "u.yaml:1:23: postgres is a URL (postgres://user@host:5432/db)"},
+    {"sources: [{ sqlite: a.db, slot: permanent }]" AUTH,
+     "u.yaml:1:27: slot belongs to a postgres source"},
+    {"sources: [{ postgres: \"postgres://db/app\", poll: 1s }]" AUTH,
+     "u.yaml:1:44: poll belongs to an sqlite source"},
+    {"sources: [{ postgres: \"postgres://db/app\", slot: always }]" AUTH,
+     "u.yaml:1:50: slot is temporary or permanent; here stands \"always\""},
+    {"sources: [{ postgres: \"postgres://db/app\", slot_name: mine }]" AUTH,
+     "u.yaml:1:44: slot_name belongs to slot: permanent"},
+    {"sources: [{ postgres: \"postgres://db/app\", slot: permanent, slot_name: Mine }]" AUTH,
+     "u.yaml:1:72: slot_name has at most 63 small letters, digits and underscores; here stands "
+     "\"Mine\""},
+    {"sources:\n  - postgres: postgres://a@db/app\n  - postgres: postgres://b:c@db/app" AUTH,
+     "u.yaml:3:5: this database stands here a second time; the first is in line 2"},
     {"sources: [{ sqlite: [a.db] }]" AUTH,
      "u.yaml:1:21: sqlite is the path of a database; here stands a list"},
     {"sources: [{ sqlite: \":memory:\" }]" AUTH, "u.yaml:1:21: sqlite is the path of a file that "

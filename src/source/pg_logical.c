@@ -1,0 +1,870 @@
+/* How a database is followed, and what is said when that cannot be proven to be complete.
+ *
+ *            start        side up, timer         server fit             slot, START_REPLICATION
+ *     IDLE ────────▶ AWAY ───────────▶ LOOKING ────────────▶ OPENING ───────────▶ STREAMING
+ *                     ▲                   │                     │                     │
+ *                     └──── not fit ──────┴───── refused ───────┴──── lost ───────────┘
+ *     stop: from everywhere to CLOSING, then CLOSED.
+ *
+ * Two connections, or three: the replication, which is made anew after each loss; an ordinary one
+ * (`side`) for the questions that only SQL answers, which comes back by itself; and one to the
+ * server that readers use, where that is another.
+ *
+ * Three positions in the WAL. What the stream has applied is in the index. What is settled
+ * (`place.lsn`) readers see as well: only that is confirmed to the server and written into the
+ * cursor, so that what a restart forgets of the marks that are to be told again is read again.
+ * Between them stands what the hold waits for (pg_hold.h). */
+#include "source/pg_logical.h"
+
+#include "base/backoff.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "source/pg_hold.h"
+#include "source/pg_opening.h"
+#include "source/pg_stream.h"
+#include "source/pg_survey.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+    PULSE_MS = 250,
+    STATUS_MS = 5000,  /* between two status updates */
+    SURVEY_MS = 30000, /* publication and identities are looked at again */
+    TROUBLE_MS = 2000, /* likewise, while something is wrong */
+    QUIET_MS = 1000,   /* so long a transaction may stay open without a row */
+    STABLE_MS = 10000, /* after that a connection has proved good */
+    FIRST_MS = 200,
+    MAX_MS = 10000,
+    WATCH_MEMORY = 64 << 20,
+    EMITTED_MEMORY = 8 << 20,
+    EMITTED_MAX = 1 << 20,
+    STANDBY_VERSION = 160000, /* decodes on a standby */
+    WHY_MAX = ERR_MAX,
+};
+
+enum state { IDLE, AWAY, LOOKING, OPENING, STREAMING, CLOSING, CLOSED, STATES };
+
+static const char *const state_names[STATES] = {"idle",      "away",    "looking", "opening",
+                                                "streaming", "closing", "closed"};
+
+static const bool moves[STATES][STATES] = {
+    [IDLE] = {[AWAY] = true, [CLOSING] = true},
+    [AWAY] = {[LOOKING] = true, [CLOSING] = true},
+    [LOOKING] = {[OPENING] = true, [AWAY] = true, [CLOSING] = true},
+    [OPENING] = {[STREAMING] = true, [AWAY] = true, [CLOSING] = true},
+    [STREAMING] = {[AWAY] = true, [CLOSING] = true},
+    [CLOSING] = {[CLOSED] = true},
+};
+
+struct pg_logical {
+    struct source source;
+    enum state state;
+    struct pg_target *target, *readers; /* `readers` NULL: the same */
+    char *publication, *slot_name;
+    bool permanent, alone;
+    uint64_t timeout_ms;
+    struct arena arena; /* of the watch */
+    struct watch watch;
+    const struct log *log;
+    uv_loop_t *loop;
+    uv_timer_t timer; /* AWAY: the next attempt */
+    uv_timer_t pulse;
+    struct backoff backoff;
+
+    struct pg_side *side, *reader; /* `reader` is `side` where `readers` is NULL */
+    struct pg_survey *survey;
+    struct pg_hold *hold;
+    struct pg_conn *conn;
+    struct pg_opening *opening;
+    struct pg_stream *stream;
+    struct pg_place place; /* settled; known once it was opened */
+    uint64_t applied;      /* of the last stream */
+    bool blocked;          /* the stream waits to be given its bytes again */
+    uint32_t stranger;     /* a table that the survey under way is to find */
+    uint64_t opened_at, heard_at, status_at, surveyed_at, slot_at;
+    bool survey_due;
+
+    uint64_t connects, emitted_wrong;
+    int64_t retained;
+
+    bool said, said_current;
+    char said_why[WHY_MAX];
+
+    unsigned handles;
+    bool stopping;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+static void move(struct pg_logical *s, enum state to)
+{
+    CHECK(moves[s->state][to]);
+    log_debug(s->log, "postgres", "%s: %s -> %s", s->source.name, state_names[s->state],
+              state_names[to]);
+    s->state = to;
+}
+
+static uint64_t dice(void)
+{
+    uint64_t value = 0;
+    return getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value ? value : uv_hrtime();
+}
+
+/* ---- what is said ---- */
+
+static void say(struct pg_logical *s, bool current, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct pg_logical *s, bool current, const char *format, ...)
+{
+    char why[WHY_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    if (s->said && s->said_current == current && strcmp(s->said_why, why) == 0)
+        return;
+    s->said = true;
+    s->said_current = current;
+    memcpy(s->said_why, why, sizeof why);
+    s->source.sink.current(s->source.sink.ctx, &s->source, current, s->said_why);
+}
+
+static void gap(struct pg_logical *s, struct str resource, const char *reason)
+{
+    s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
+}
+
+/* Whether what was found is this source's trouble. */
+static bool is_trouble(const struct pg_logical *s, const struct pg_verdict *verdict)
+{
+    if (pg_finding_is_captured(verdict->finding))
+        return false;
+    return verdict->finding != PG_MISSING || s->alone;
+}
+
+static void say_standing(struct pg_logical *s)
+{
+    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
+    const struct pg_verdict *first = NULL;
+    size_t more = 0;
+    if (s->state != STREAMING)
+        return;
+    for (size_t i = 0; i < verdicts->n; i++) {
+        if (!is_trouble(s, &verdicts->items[i]))
+            continue;
+        more += first != NULL;
+        first = first ? first : &verdicts->items[i];
+    }
+    if (first && first->sql.n)
+        say(s, false, "%.*s%s; run: %.*s", STR_ARG(first->problem),
+            more ? " (and there is more of that kind)" : "", STR_ARG(first->sql));
+    else if (first)
+        say(s, false, "%.*s", STR_ARG(first->problem));
+    else if (pg_hold_late(s->hold))
+        say(s, false, "commits cannot be seen by readers yet, for more than %d ms: %s", PG_HOLD_MS,
+            s->readers ? "the server of visible_on is behind, or cannot be asked"
+                       : "they wait for a synchronous standby, or the server cannot be asked");
+    else
+        say(s, true, "its commits are read");
+}
+
+/* ---- being away ---- */
+
+static void look(struct pg_logical *s);
+
+static void on_timer(uv_timer_t *timer)
+{
+    look(timer->data);
+}
+
+static void retry(struct pg_logical *s, uint64_t ms)
+{
+    uv_timer_start(&s->timer, on_timer, ms, 0);
+}
+
+static void close_source(struct pg_logical *s);
+
+static void handle_is_gone(void *ctx)
+{
+    struct pg_logical *s = ctx;
+    if (--s->handles > 0 || s->state != CLOSING)
+        return;
+    move(s, CLOSED);
+    s->done(s->done_ctx);
+}
+
+/* No replication any more. */
+static void drop_replication(struct pg_logical *s)
+{
+    if (s->stream) {
+        pg_stream_break(s->stream);
+        s->applied = pg_stream_applied(s->stream);
+    }
+    pg_opening_free(s->opening);
+    pg_stream_free(s->stream);
+    if (s->conn)
+        pg_conn_close(s->conn, handle_is_gone, s);
+    s->opening = NULL;
+    s->stream = NULL;
+    s->conn = NULL;
+    s->blocked = false;
+}
+
+/* Whatever is under way ends; it is tried again. */
+static void leave(struct pg_logical *s, const char *why)
+{
+    drop_replication(s);
+    move(s, AWAY);
+    say(s, false, "%s; trying again", why);
+    retry(s, backoff_next(&s->backoff, dice()));
+}
+
+/* ---- the positions ---- */
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return pgoutput_time_us((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+}
+
+static void settle_place(struct pg_logical *s)
+{
+    if (s->state == STREAMING && pg_hold_is_empty(s->hold))
+        s->place.lsn = pg_stream_applied(s->stream);
+}
+
+static void send_status(struct pg_logical *s, bool reply)
+{
+    char bytes[PGOUTPUT_STATUS_BYTES];
+    settle_place(s);
+    const struct pgoutput_status status = {.written = s->place.lsn,
+                                           .flushed = s->place.lsn,
+                                           .applied = s->place.lsn,
+                                           .now_us = now_us(),
+                                           .reply = reply};
+    pgoutput_status(&status, bytes);
+    pg_conn_put(s->conn, (struct str){.p = bytes, .n = sizeof bytes});
+    s->status_at = uv_now(s->loop);
+}
+
+static void go_on(struct pg_logical *s)
+{
+    if (!s->blocked)
+        return;
+    s->blocked = false;
+    pg_conn_resume(s->conn);
+}
+
+/* ---- the stream's calls ---- */
+
+static bool on_begin(void *ctx)
+{
+    struct pg_logical *s = ctx;
+    return !pg_hold_settling(s->hold) && s->source.sink.begin(s->source.sink.ctx, &s->source);
+}
+
+static void on_change(void *ctx, const struct change *change)
+{
+    struct pg_logical *s = ctx;
+    s->source.sink.change(s->source.sink.ctx, &s->source, change);
+}
+
+static void on_commit(void *ctx, uint32_t xid, uint64_t end)
+{
+    struct pg_logical *s = ctx;
+    if (xid)
+        pg_hold_add(s->hold, xid, end);
+    s->source.sink.commit(s->source.sink.ctx, &s->source);
+}
+
+/* A table that no survey has seen may be a new partition of one that is watched: it is looked for
+ * before its rows are read. */
+static bool on_described(void *ctx, const struct pgoutput_relation *relation)
+{
+    struct pg_logical *s = ctx;
+    if (s->stranger == relation->oid ||
+        pg_catalog_find(pg_survey_catalog(s->survey), relation->oid))
+        return true;
+    s->stranger = relation->oid;
+    s->survey_due = true;
+    return false;
+}
+
+static void on_learned(void *ctx, const struct pg_relation *relation, enum pg_learned learned)
+{
+    struct pg_logical *s = ctx;
+    struct pg_relations *relations = pg_stream_relations(s->stream);
+    const struct pg_catalog *catalog = pg_survey_catalog(s->survey);
+    const struct pg_table *table = pg_catalog_find(catalog, relation->oid);
+    const struct pg_table *root = table ? pg_catalog_find(catalog, table->root) : NULL;
+    struct str *key;
+    size_t n = 0;
+    if (learned == PG_LEARNED_SHAPE)
+        s->survey_due = true;
+    if (!root)
+        return;
+    uint32_t oid = relation->oid;
+    if (root != table)
+        pg_relations_set_root(relations, oid, root->schema, root->name);
+    key = mem_array(table->n_columns + 1, sizeof *key);
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].key)
+            key[n++] = table->columns[i].name;
+    pg_relations_set_key(relations, oid, key, n);
+    free(key);
+}
+
+static void on_emitted(void *ctx, struct str content)
+{
+    struct pg_logical *s = ctx;
+    struct publish publish;
+    struct err change = ERR_INIT, notice = ERR_INIT;
+    struct arena arena;
+    arena_init(&arena, EMITTED_MEMORY);
+    bool ok = content.n <= EMITTED_MAX;
+    if (!ok)
+        err_set(&change, "it has more than %d bytes", EMITTED_MAX);
+    else if (!publish_parse(PUBLISH_CHANGES, content, &arena, &publish, &change))
+        ok = publish_parse(PUBLISH_NOTICES, content, &arena, &publish, &notice);
+    if (ok)
+        ok = s->source.sink.publish(s->source.sink.ctx, &s->source, &publish, &change);
+    if (!ok) {
+        s->emitted_wrong++;
+        log_warn(s->log, "postgres",
+                 "%s: a message of pg_logical_emit_message('unstale', …) is ignored: %s%s%s",
+                 s->source.name, change.text, notice.text[0] ? "; as a notice: " : "", notice.text);
+    }
+    arena_free(&arena);
+}
+
+static const struct pg_stream_ops stream_ops = {.begin = on_begin,
+                                                .change = on_change,
+                                                .commit = on_commit,
+                                                .described = on_described,
+                                                .learned = on_learned,
+                                                .emitted = on_emitted};
+
+/* ---- the replication connection ---- */
+
+static bool on_data(void *ctx, struct pg_conn *conn, struct str bytes)
+{
+    struct pg_logical *s = ctx;
+    struct err err = ERR_INIT;
+    s->heard_at = uv_now(s->loop);
+    switch (pg_stream_take(s->stream, bytes, &err)) {
+    case PG_STREAM_TAKEN:
+        if (pg_stream_wants_reply(s->stream))
+            send_status(s, false);
+        return true;
+    case PG_STREAM_LATER:
+        s->blocked = true;
+        return false;
+    case PG_STREAM_BROKEN:
+        break;
+    }
+    /* What was read of it so far is not to be trusted, so neither is where it was. */
+    s->place.known = false;
+    log_error(s->log, "postgres", "%s: what the server sends cannot be read: %s", s->source.name,
+              err.text);
+    leave(s, err.text);
+    return true;
+}
+
+static void on_opened(void *ctx, const struct pg_opened *opened)
+{
+    struct pg_logical *s = ctx;
+    uint64_t applied = opened->gap || s->applied < opened->here.lsn ? opened->here.lsn : s->applied;
+    uint64_t tables = pg_survey_verdicts(s->survey)->mark;
+    bool altered = !opened->gap && s->place.tables != tables;
+    move(s, STREAMING);
+    s->place = opened->here;
+    s->place.tables = tables;
+    s->stream = pg_stream_new(&s->watch, applied, &stream_ops, s);
+    s->opened_at = s->heard_at = s->surveyed_at = uv_now(s->loop);
+    s->status_at = 0;
+    s->connects++;
+    if (opened->other) {
+        /* What was waited for is of another history. */
+        pg_hold_clear(s->hold);
+        s->source.sink.seen(s->source.sink.ctx, &s->source);
+    }
+    if (opened->gap)
+        gap(s, (struct str){0}, opened->reason);
+    else if (altered)
+        gap(s, (struct str){0}, "tables, or their place in the publication, are others");
+    pg_opening_free(s->opening);
+    s->opening = NULL;
+    say_standing(s);
+    send_status(s, false);
+}
+
+static void on_refused(void *ctx, const char *why)
+{
+    leave(ctx, why);
+}
+
+static void on_waiting(void *ctx)
+{
+    struct pg_logical *s = ctx;
+    say(s, false, "making a replication slot, which waits for the transactions that are under way");
+}
+
+static void on_ready(void *ctx, struct pg_conn *conn)
+{
+    struct pg_logical *s = ctx;
+    const struct pg_opening_options options = {.conn = conn,
+                                               .side = s->side,
+                                               .publication = s->publication,
+                                               .slot = s->slot_name,
+                                               .permanent = s->permanent,
+                                               .cursor = s->place,
+                                               .timeout_ms = s->timeout_ms,
+                                               .ctx = s,
+                                               .opened = on_opened,
+                                               .refused = on_refused,
+                                               .waiting = on_waiting};
+    s->opening = pg_opening_new(&options);
+}
+
+static void on_lost(void *ctx, struct pg_conn *conn, const char *why)
+{
+    struct err text = ERR_INIT;
+    err_set(&text, "the replication connection: %s", why);
+    leave(ctx, text.text);
+}
+
+static const struct pg_conn_ops conn_ops = {.ready = on_ready, .lost = on_lost, .data = on_data};
+
+static void open_replication(struct pg_logical *s)
+{
+    const struct pg_conn_options options = {.loop = s->loop,
+                                            .target = s->target,
+                                            .kind = PG_TARGET_REPLICATION,
+                                            .timeout_ms = s->timeout_ms,
+                                            .ops = &conn_ops,
+                                            .ctx = s};
+    move(s, OPENING);
+    s->conn = pg_conn_new(&options);
+    s->handles++;
+}
+
+/* ---- surveys ---- */
+
+static bool is_fit(const struct pg_logical *s, const struct pg_server *server, struct err *why)
+{
+    if (!str_is(server->wal_level, "logical"))
+        return err_set(why,
+                       "wal_level is %.*s; run: ALTER SYSTEM SET wal_level = 'logical'; and "
+                       "restart PostgreSQL (or use capture: notify)",
+                       STR_ARG(server->wal_level));
+    if (server->standby && server->version < STANDBY_VERSION)
+        return err_set(why, "it is a standby, which cannot decode its WAL before PostgreSQL 16; "
+                            "name the primary");
+    if (!server->published)
+        return err_set(why,
+                       "there is no publication %s; run: unstale setup postgres -c CONFIG --apply",
+                       s->publication);
+    if (!server->all_actions)
+        return err_set(why,
+                       "the publication %s leaves actions out; run: ALTER PUBLICATION \"%s\" SET "
+                       "(publish = 'insert, update, delete, truncate');",
+                       s->publication, s->publication);
+    if (server->via_root)
+        return err_set(why,
+                       "the publication %s does not tell of truncated partitions; run: ALTER "
+                       "PUBLICATION \"%s\" SET (publish_via_partition_root = false);",
+                       s->publication, s->publication);
+    return true;
+}
+
+/* A table of which nothing is read may have changed with whatever was written: wide, not silent. */
+static void truncate_blind(struct pg_logical *s)
+{
+    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
+    struct source_sink *sink = &s->source.sink;
+    bool open = false;
+    if (!pg_survey_wal_moved(s->survey) || pg_stream_is_open(s->stream) ||
+        pg_hold_settling(s->hold))
+        return;
+    for (size_t i = 0; i < verdicts->n; i++) {
+        const struct pg_verdict *verdict = &verdicts->items[i];
+        if (!is_trouble(s, verdict) || verdict->finding == PG_MISSING)
+            continue;
+        if (!open && !sink->begin(sink->ctx, &s->source))
+            return;
+        open = true;
+        const struct change change = {.resource = verdict->resource,
+                                      .action = CHANGE_TRUNCATED,
+                                      .action_name = change_action_name(CHANGE_TRUNCATED)};
+        sink->change(sink->ctx, &s->source, &change);
+    }
+    if (open)
+        sink->commit(sink->ctx, &s->source);
+}
+
+static bool has_trouble(const struct pg_logical *s)
+{
+    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
+    for (size_t i = 0; i < verdicts->n; i++)
+        if (is_trouble(s, &verdicts->items[i]))
+            return true;
+    return false;
+}
+
+static void on_surveyed(void *ctx, const char *why)
+{
+    struct pg_logical *s = ctx;
+    struct err unfit = ERR_INIT;
+    s->surveyed_at = uv_now(s->loop);
+    if (s->state == LOOKING && why) {
+        leave(s, why);
+    } else if (s->state == LOOKING && !is_fit(s, pg_survey_server(s->survey), &unfit)) {
+        move(s, AWAY);
+        say(s, false, "%s", unfit.text);
+        retry(s, TROUBLE_MS);
+    } else if (s->state == LOOKING) {
+        open_replication(s);
+    } else if (s->state == STREAMING && why) {
+        s->survey_due = true;
+    } else if (s->state == STREAMING && !is_fit(s, pg_survey_server(s->survey), &unfit)) {
+        leave(s, unfit.text);
+    } else if (s->state == STREAMING) {
+        s->place.tables = pg_survey_verdicts(s->survey)->mark;
+        truncate_blind(s);
+        say_standing(s);
+        go_on(s);
+    }
+}
+
+static void on_missed(void *ctx, struct str resource, const char *reason)
+{
+    struct pg_logical *s = ctx;
+    /* Before the stream there is nothing that could be missed in it: its beginning is a gap. */
+    if (s->state == STREAMING)
+        gap(s, resource, reason);
+    else
+        s->place.known = false;
+}
+
+static void on_found(void *ctx, const struct pg_verdict *verdict)
+{
+    struct pg_logical *s = ctx;
+    if (verdict->finding == PG_COVERED)
+        log_info(s->log, "postgres", "%s: table %.*s is captured", s->source.name,
+                 STR_ARG(verdict->resource));
+    else if (verdict->finding != PG_MISSING || s->alone)
+        log_warn(s->log, "postgres", "%s: %.*s%s%.*s", s->source.name, STR_ARG(verdict->problem),
+                 verdict->sql.n ? "; run: " : "", STR_ARG(verdict->sql));
+}
+
+static void look(struct pg_logical *s)
+{
+    if (s->state != AWAY || !pg_survey_begin(s->survey))
+        return; /* `up` comes back here */
+    uv_timer_stop(&s->timer);
+    move(s, LOOKING);
+}
+
+static void on_up(void *ctx, struct pg_side *side)
+{
+    struct pg_logical *s = ctx;
+    if (side == s->side && !uv_is_active((uv_handle_t *)&s->timer))
+        look(s);
+}
+
+static void on_down(void *ctx, struct pg_side *side, const char *why)
+{
+    struct pg_logical *s = ctx;
+    if (side != s->side)
+        log_warn(s->log, "postgres", "%s: the server of visible_on: %s", s->source.name, why);
+    else if (s->state == AWAY || s->state == LOOKING)
+        say(s, false, "%s; trying again", why);
+    else
+        log_warn(s->log, "postgres", "%s: the connection for questions: %s", s->source.name, why);
+}
+
+/* ---- the pulse ---- */
+
+static void on_slot(void *ctx, const PGresult *result)
+{
+    struct pg_logical *s = ctx;
+    struct pg_slot slot;
+    if (s->state != STREAMING || !result || !pg_slot_read(result, &slot, NULL))
+        return;
+    s->retained = slot.retained;
+    if (s->permanent && pg_slot_is_heavy(&slot)) {
+        log_warn(s->log, "postgres",
+                 "%s: the slot %s keeps %lld bytes of WAL, half of max_slot_wal_keep_size: it is "
+                 "dropped and made anew",
+                 s->source.name, s->slot_name, (long long)slot.retained);
+        leave(s, "the slot kept too much WAL");
+    }
+}
+
+static void beat(struct pg_logical *s)
+{
+    uint64_t now = uv_now(s->loop);
+    uint64_t heard = pg_conn_heard(s->conn);
+    uint64_t every = s->timeout_ms / 4 < STATUS_MS ? s->timeout_ms / 4 : STATUS_MS;
+    if (!s->blocked && now > heard + s->timeout_ms) {
+        leave(s, "the replication connection: the server does not answer");
+        return;
+    }
+    if (s->status_at + every <= now)
+        send_status(s, now > heard + every);
+    if (pg_stream_is_open(s->stream) && now > s->heard_at + QUIET_MS)
+        pg_stream_break(s->stream);
+    if (now > s->opened_at + STABLE_MS)
+        s->backoff.failures = 0;
+    pg_hold_look(s->hold);
+    if (s->survey_due || now >= s->surveyed_at + (has_trouble(s) ? TROUBLE_MS : SURVEY_MS)) {
+        s->survey_due = !pg_survey_begin(s->survey);
+    } else if (pg_side_ready(s->side) && now >= s->slot_at + TROUBLE_MS) {
+        const char *const values[] = {s->slot_name};
+        s->slot_at = now;
+        pg_side_ask(s->side, pg_slot_sql, 1, values, on_slot, s);
+    }
+}
+
+static void on_pulse(uv_timer_t *timer)
+{
+    struct pg_logical *s = timer->data;
+    if (s->state == STREAMING)
+        beat(s);
+    else if (s->state == AWAY && !uv_is_active((uv_handle_t *)&s->timer))
+        look(s);
+}
+
+/* ---- the hold's calls ---- */
+
+static void on_settled(void *ctx, bool visible)
+{
+    struct pg_logical *s = ctx;
+    s->source.sink.settled(s->source.sink.ctx, &s->source, visible);
+    go_on(s);
+}
+
+static void on_seen(void *ctx)
+{
+    struct pg_logical *s = ctx;
+    s->source.sink.seen(s->source.sink.ctx, &s->source);
+}
+
+static void on_moved(void *ctx)
+{
+    struct pg_logical *s = ctx;
+    settle_place(s);
+    say_standing(s);
+}
+
+/* ---- the interface ---- */
+
+static struct pg_side *new_side(struct pg_logical *s, const struct pg_target *target)
+{
+    const struct pg_side_options options = {.loop = s->loop,
+                                            .target = target,
+                                            .timeout_ms = s->timeout_ms,
+                                            .ctx = s,
+                                            .up = on_up,
+                                            .down = on_down};
+    s->handles++;
+    return pg_side_new(&options);
+}
+
+static bool pg_start(struct source *source, struct str cursor, struct err *err)
+{
+    struct pg_logical *s = (struct pg_logical *)source;
+    CHECK(s->state == IDLE);
+    s->place = pg_place_parse(cursor);
+    s->applied = s->place.lsn;
+    uv_timer_init(s->loop, &s->timer);
+    uv_timer_init(s->loop, &s->pulse);
+    s->timer.data = s->pulse.data = s;
+    s->handles = 2;
+    move(s, AWAY);
+    s->side = new_side(s, s->target);
+    s->reader = s->readers ? new_side(s, s->readers) : s->side;
+    const struct pg_survey_options survey = {.side = s->side,
+                                             .watch = &s->watch,
+                                             .publication = s->publication,
+                                             .ctx = s,
+                                             .done = on_surveyed,
+                                             .missed = on_missed,
+                                             .found = on_found};
+    const struct pg_hold_options hold = {.loop = s->loop,
+                                         .side = s->reader,
+                                         .ctx = s,
+                                         .settled = on_settled,
+                                         .seen = on_seen,
+                                         .moved = on_moved};
+    s->survey = pg_survey_new(&survey);
+    s->hold = pg_hold_new(&hold);
+    s->handles++;
+    uv_timer_start(&s->pulse, on_pulse, PULSE_MS, PULSE_MS);
+    return true;
+}
+
+static void pg_resume(struct source *source)
+{
+    go_on((struct pg_logical *)source);
+}
+
+static bool pg_cursor(struct source *source, struct buf *out)
+{
+    struct pg_logical *s = (struct pg_logical *)source;
+    return s->permanent && pg_place_write(out, &s->place);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    handle_is_gone(handle->data);
+}
+
+static void close_source(struct pg_logical *s)
+{
+    drop_replication(s);
+    move(s, CLOSING);
+    uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&s->pulse, on_timer_closed);
+    pg_hold_close(s->hold, handle_is_gone, s);
+    s->hold = NULL;
+    if (s->reader != s->side)
+        pg_side_close(s->reader, handle_is_gone, s);
+    pg_side_close(s->side, handle_is_gone, s);
+}
+
+static void pg_stop(struct source *source, void (*done)(void *ctx), void *ctx)
+{
+    struct pg_logical *s = (struct pg_logical *)source;
+    CHECK(!s->stopping);
+    s->stopping = true;
+    s->done = done;
+    s->done_ctx = ctx;
+    if (s->state == IDLE) {
+        move(s, CLOSING);
+        move(s, CLOSED);
+        done(ctx);
+        return;
+    }
+    if (s->state == STREAMING)
+        send_status(s, false);
+    close_source(s);
+}
+
+static void pg_free(struct source *source)
+{
+    struct pg_logical *s = (struct pg_logical *)source;
+    if (!s)
+        return;
+    CHECK(s->state == IDLE || s->state == CLOSED);
+    pg_survey_free(s->survey);
+    pg_target_free(s->target);
+    pg_target_free(s->readers);
+    arena_free(&s->arena);
+    free((char *)s->source.name);
+    free(s->publication);
+    free(s->slot_name);
+    free(s);
+}
+
+static void pg_settle(struct source *source)
+{
+    pg_hold_settle(((struct pg_logical *)source)->hold);
+}
+
+static size_t pg_numbers(const struct source *source, struct source_number *out)
+{
+    const struct pg_logical *s = (const struct pg_logical *)source;
+    const struct pg_verdicts *verdicts = s->survey ? pg_survey_verdicts(s->survey) : NULL;
+    uint64_t blind = 0, wide = 0;
+    for (size_t i = 0; verdicts && i < verdicts->n; i++) {
+        const struct pg_verdict *verdict = &verdicts->items[i];
+        blind += is_trouble(s, verdict);
+        wide += verdict->finding == PG_WIDE || verdict->finding == PG_COLUMN;
+    }
+    const struct source_number numbers[] = {
+        {"unstale_postgres_connects_total", "Times that a replication began.", true, s->connects},
+        {"unstale_postgres_retained_bytes", "WAL that the server keeps for the slot.", false,
+         s->retained > 0 ? (uint64_t)s->retained : 0},
+        {"unstale_postgres_late_commits",
+         "Commits that a tick did not wait for, since readers could not see them in time.", false,
+         s->hold ? pg_hold_late(s->hold) : 0},
+        {"unstale_postgres_tables_uncaptured", "Tables whose changes do not come (see the log).",
+         false, blind},
+        {"unstale_postgres_tables_wide",
+         "Tables of which a rule marks more than it has to: a column or the replica identity is "
+         "missing (see the log).",
+         false, wide},
+        {"unstale_postgres_messages_refused_total",
+         "Messages of pg_logical_emit_message that were none.", true, s->emitted_wrong},
+    };
+    enum { N = sizeof numbers / sizeof numbers[0] };
+    for (size_t i = 0; i < N; i++)
+        out[i] = numbers[i];
+    return N;
+}
+
+static const struct source_ops ops = {
+    .kind = "postgres",
+    .start = pg_start,
+    .resume = pg_resume,
+    .cursor = pg_cursor,
+    .stop = pg_stop,
+    .free = pg_free,
+    .settle = pg_settle,
+    .numbers = pg_numbers,
+};
+
+static char *copy_text(const char *text)
+{
+    return mem_copy(text, strlen(text));
+}
+
+/* Nobody else has the name of a temporary slot. */
+static char *slot_name_of(const struct pg_logical_options *options)
+{
+    char name[PG_SLOT_NAME_MAX];
+    if (options->permanent)
+        return copy_text(options->slot_name);
+    snprintf(name, sizeof name, "unstale_%016llx", (unsigned long long)dice());
+    return copy_text(name);
+}
+
+struct source *pg_logical_new(const struct pg_logical_options *options,
+                              const struct source_sink *sink, struct err *err)
+{
+    static const char kind[] = "postgres ";
+    struct pg_target *target = pg_target_new(options->url, options->password_file, err);
+    struct pg_target *readers = NULL;
+    if (target && options->visible_on)
+        readers = pg_target_new(options->visible_on, options->password_file, err);
+    if (!target || (options->visible_on && !readers)) {
+        pg_target_free(target);
+        return NULL;
+    }
+    struct pg_logical *s = mem_new(sizeof *s);
+    size_t length = sizeof kind + strlen(pg_target_name(target));
+    char *name = mem_new(length);
+    snprintf(name, length, "%s%s", kind, pg_target_name(target));
+    s->source = (struct source){
+        .ops = &ops, .sink = *sink, .name = name, .patience_ms = options->patience_ms};
+    s->target = target;
+    s->readers = readers;
+    s->publication = copy_text(options->publication);
+    s->slot_name = slot_name_of(options);
+    s->permanent = options->permanent;
+    s->alone = options->alone;
+    s->timeout_ms = options->timeout_ms;
+    s->backoff = (struct backoff){.first_ms = FIRST_MS, .max_ms = MAX_MS};
+    s->log = options->log;
+    s->loop = options->loop;
+    arena_init(&s->arena, WATCH_MEMORY);
+    s->watch = watch_copy(options->watch, &s->arena);
+    return &s->source;
+}

@@ -1,0 +1,172 @@
+#include "source/pg_survey.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+enum { SERVER_MEMORY = 64 * 1024, NAMES_MAX = 4 << 20 };
+
+struct facts {
+    struct arena arena;
+    struct pg_server server;
+    struct pg_catalog *catalog;
+    struct pg_verdicts *verdicts;
+};
+
+struct pg_survey {
+    struct pg_survey_options options;
+    struct buf names;
+    bool under_way, wal_moved;
+    struct facts *now, *next;
+};
+
+static void facts_free(struct facts *facts)
+{
+    if (!facts)
+        return;
+    pg_verdicts_free(facts->verdicts);
+    pg_catalog_free(facts->catalog);
+    arena_free(&facts->arena);
+    free(facts);
+}
+
+struct pg_survey *pg_survey_new(const struct pg_survey_options *options)
+{
+    struct pg_survey *survey = mem_new(sizeof *survey);
+    survey->options = *options;
+    survey->names = BUF_INIT(NAMES_MAX);
+    pg_catalog_names(options->watch, &survey->names);
+    buf_byte(&survey->names, '\0');
+    return survey;
+}
+
+void pg_survey_free(struct pg_survey *survey)
+{
+    if (!survey)
+        return;
+    facts_free(survey->now);
+    facts_free(survey->next);
+    buf_free(&survey->names);
+    free(survey);
+}
+
+/* ---- what became of the tables ---- */
+
+static bool is_captured(const struct pg_verdict *verdict)
+{
+    return verdict && pg_finding_is_captured(verdict->finding);
+}
+
+static void compare(struct pg_survey *survey, const struct pg_verdicts *old,
+                    const struct pg_verdicts *new)
+{
+    for (size_t i = 0; i < new->n; i++) {
+        const struct pg_verdict *verdict = &new->items[i];
+        const struct pg_verdict *before = pg_verdicts_find(old, verdict->resource);
+        const char *reason = NULL;
+        if (is_captured(verdict) && !is_captured(before))
+            reason = "it is captured from now on";
+        else if (!is_captured(verdict) && is_captured(before))
+            reason = "it is not captured any more";
+        else if (is_captured(verdict) && before->mark != verdict->mark)
+            reason = "the table, its partitions or its place in the publication are others";
+        if (reason)
+            survey->options.missed(survey->options.ctx, verdict->resource, reason);
+    }
+    for (size_t i = 0; i < old->n; i++)
+        if (is_captured(&old->items[i]) && !pg_verdicts_find(new, old->items[i].resource))
+            survey->options.missed(survey->options.ctx, old->items[i].resource,
+                                   "the table is gone");
+}
+
+static void tell_found(struct pg_survey *survey, const struct pg_verdicts *old,
+                       const struct pg_verdicts *new)
+{
+    for (size_t i = 0; i < new->n; i++) {
+        const struct pg_verdict *verdict = &new->items[i];
+        const struct pg_verdict *before = old ? pg_verdicts_find(old, verdict->resource) : NULL;
+        enum pg_finding last = before ? before->finding : PG_COVERED;
+        if (last != verdict->finding || (before && !str_equal(before->problem, verdict->problem)))
+            survey->options.found(survey->options.ctx, verdict);
+    }
+}
+
+/* ---- asking ---- */
+
+static void end(struct pg_survey *survey, const char *why)
+{
+    survey->under_way = false;
+    facts_free(survey->next);
+    survey->next = NULL;
+    survey->options.done(survey->options.ctx, why);
+}
+
+static void on_tables(void *ctx, const PGresult *result)
+{
+    struct pg_survey *survey = ctx;
+    struct facts *next = survey->next, *old = survey->now;
+    struct err err = ERR_INIT;
+    next->catalog = result ? pg_catalog_read(result, &err) : NULL;
+    if (next->catalog)
+        next->verdicts =
+            pg_catalog_judge(next->catalog, survey->options.watch, survey->options.publication);
+    if (!next->verdicts) {
+        end(survey, err.text[0] ? err.text : "the connection was lost");
+        return;
+    }
+    survey->wal_moved = old && !str_equal(old->server.wal, next->server.wal);
+    if (old)
+        compare(survey, old->verdicts, next->verdicts);
+    tell_found(survey, old ? old->verdicts : NULL, next->verdicts);
+    survey->now = next;
+    survey->next = NULL;
+    facts_free(old);
+    end(survey, NULL);
+}
+
+static void on_server(void *ctx, const PGresult *result)
+{
+    struct pg_survey *survey = ctx;
+    struct err err = ERR_INIT;
+    if (!result || !pg_catalog_server(result, &survey->next->arena, &survey->next->server, &err)) {
+        end(survey, err.text[0] ? err.text : "the connection was lost");
+        return;
+    }
+    const char *const values[] = {survey->options.publication, survey->names.data,
+                                  survey->options.watch->every_table ? "t" : "f"};
+    pg_side_ask(survey->options.side, pg_catalog_tables_sql, 3, values, on_tables, survey);
+}
+
+bool pg_survey_begin(struct pg_survey *survey)
+{
+    if (survey->under_way)
+        return true;
+    if (!pg_side_ready(survey->options.side))
+        return false;
+    survey->under_way = true;
+    survey->next = mem_new(sizeof *survey->next);
+    arena_init(&survey->next->arena, SERVER_MEMORY);
+    const char *const values[] = {survey->options.publication};
+    pg_side_ask(survey->options.side, pg_catalog_server_sql, 1, values, on_server, survey);
+    return true;
+}
+
+const struct pg_server *pg_survey_server(const struct pg_survey *survey)
+{
+    return survey->now ? &survey->now->server : NULL;
+}
+
+const struct pg_catalog *pg_survey_catalog(const struct pg_survey *survey)
+{
+    return survey->now ? survey->now->catalog : NULL;
+}
+
+const struct pg_verdicts *pg_survey_verdicts(const struct pg_survey *survey)
+{
+    return survey->now ? survey->now->verdicts : NULL;
+}
+
+bool pg_survey_wal_moved(const struct pg_survey *survey)
+{
+    return survey->wal_moved;
+}
