@@ -32,9 +32,11 @@ export interface ShellProps {
   statement: string
   /** At the foot of the navigation, for instance who is signed in. */
   foot?: ReactNode
+  /** What says that the connection is away; by default "Reconnecting...". */
+  status?: ReactNode
 }
 
-export function Shell({ name, config, places, routes, statement, foot }: ShellProps) {
+export function Shell({ name, config, places, routes, statement, foot, status = <ConnectionStatus /> }: ShellProps) {
   const [panel, setPanel] = useState(() => window.matchMedia('(min-width: 70rem)').matches)
   const path = usePath()
   const main = useRef<HTMLElement>(null)
@@ -88,7 +90,7 @@ export function Shell({ name, config, places, routes, statement, foot }: ShellPr
         <Page path={path} routes={routes} />
       </main>
       {panel && <ActivityPanel database={config.database} statement={statement} onClose={() => setPanel(false)} />}
-      <ConnectionStatus />
+      {status}
       <Toaster position="bottom-center" toastOptions={{ className: 'toast' }} />
     </div>
   )

@@ -1,0 +1,92 @@
+/* The worker that makes podcasts: a process of its own, which takes jobs out of the database, writes what it made into it, and
+ * says by a notice that a job is done. It knows nothing of pages and of query keys.
+ *
+ *   node examples/podcasts/workers/generate.ts DATABASE UNSTALE-URL
+ *
+ * WORK_MS is how long a job takes, 1500 by default.
+ */
+
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+interface Job {
+  id: string
+  user_id: string
+  podcast_id: string
+  type: 'generate-podcast' | 'generate-script' | 'generate-audio'
+}
+
+const LOOK_MS = 100
+const WORK_MS = Number(process.env['WORK_MS'] ?? 1500)
+
+const [database, unstale] = process.argv.slice(2)
+if (!database || !unstale) {
+  console.error('usage: generate.ts DATABASE UNSTALE-URL')
+  process.exit(2)
+}
+const db = new DatabaseSync(database, { timeout: 5000 })
+
+const take = db.prepare(
+  "UPDATE jobs SET status = 'running' WHERE id = (SELECT id FROM jobs WHERE status = 'queued' ORDER BY created_at, rowid LIMIT 1) RETURNING id, user_id, podcast_id, type",
+)
+const source = db.prepare('SELECT p.title, d.body FROM podcasts p LEFT JOIN documents d ON d.id = p.document_id WHERE p.id = ?')
+const writeScript = db.prepare('UPDATE podcasts SET segments = ? WHERE id = ?')
+const writeAudio = db.prepare('UPDATE podcasts SET audio_url = ? WHERE id = ?')
+const ready = db.prepare("UPDATE podcasts SET status = 'ready' WHERE id = ?")
+const complete = db.prepare("UPDATE jobs SET status = 'completed' WHERE id = ?")
+
+function script(podcast: string): string {
+  const { title, body } = (source.get(podcast) ?? {}) as { title?: string; body?: string }
+  const sentences = (body ?? '').split(/(?<=\.)\s+/).filter((sentence) => sentence !== '')
+  return JSON.stringify([
+    { speaker: 'Host', text: `Today: ${title ?? 'nothing'}.` },
+    ...sentences.map((text, index) => ({ speaker: index % 2 === 0 ? 'Guest' : 'Host', text })),
+    { speaker: 'Host', text: 'That was all. Good night.' },
+  ])
+}
+
+/** Everything of a job in one transaction, so that no page sees half of it. */
+function finish(job: Job): void {
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    if (job.type !== 'generate-audio') writeScript.run(script(job.podcast_id), job.podcast_id)
+    if (job.type !== 'generate-script') writeAudio.run(`/audio/${job.podcast_id}.mp3`, job.podcast_id)
+    ready.run(job.podcast_id)
+    complete.run(job.id)
+    db.exec('COMMIT')
+  } catch (error) {
+    db.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** A notice that does not arrive costs nothing but its toast: the rows are in the database, and their marks come from there. */
+async function tell(job: Job): Promise<void> {
+  try {
+    const answer = await fetch(`${unstale}/v1/notices`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        scope: `user:${job.user_id}`,
+        type: 'job_completion',
+        data: { jobId: job.id, jobType: job.type, status: 'ready', podcastId: job.podcast_id },
+      }),
+    })
+    if (!answer.ok) console.error(`job ${job.id}: unstale answered ${answer.status}: ${await answer.text()}`)
+  } catch (error) {
+    console.error(`job ${job.id}: unstale does not answer: ${String(error)}`)
+  }
+}
+
+console.log(`waiting for jobs in ${database}`)
+for (;;) {
+  const job = take.get() as Job | undefined
+  if (!job) {
+    await sleep(LOOK_MS)
+    continue
+  }
+  await sleep(WORK_MS)
+  finish(job)
+  await tell(job)
+  console.log(`${job.type} of ${job.podcast_id} is done`)
+}
