@@ -45,7 +45,7 @@ export function configure(folder: string, settings: Settings): string {
 export async function startUnstale(transport: 'sse' | 'ws', settings: Settings = {}): Promise<UnstaleServing> {
   const own = settings.folder === undefined ? scratch() : null
   const file = configure(settings.folder ?? own?.path ?? '', settings)
-  const program = new Program([binary, 'serve', '-c', file], { core: settings.core ?? 'server' })
+  const program = new Program([binary, 'serve', '-c', file, '--core-dumps'], { core: settings.core ?? 'server' })
   const port = await program.announced()
   const path = transport === 'sse' ? '/v1/stream?scope=t:%d' : '/v1/ws?scope=t:%d'
   const common = ['--server', `127.0.0.1:${port}`, '--path', path, '--content-type', 'application/json']

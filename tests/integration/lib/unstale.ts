@@ -16,7 +16,7 @@ import { PATIENCE, poll, Watched } from './wait.ts'
 import { type WebSocketAsked, WebSocketStream } from './ws.ts'
 
 const repository = join(import.meta.dirname, '..', '..', '..')
-const build = process.env['UNSTALE_BUILD'] ?? join(repository, 'build')
+export const build = process.env['UNSTALE_BUILD'] ?? join(repository, 'build')
 export const binary = process.env['UNSTALE_BIN'] ?? join(build, 'unstale')
 
 /** What a server says when it is broken, whatever it was asked. */
@@ -79,12 +79,12 @@ export class Unstale extends Watched {
   /** It may end in any way, and its end is not an error. */
   #mayDie = false
 
-  constructor(dir: string, file: string, env: NodeJS.ProcessEnv = {}, command: readonly string[] = [binary]) {
+  constructor(dir: string, file: string, env: NodeJS.ProcessEnv = {}, command: readonly string[] = [binary], hardened = false) {
     super()
     this.dir = dir
     this.file = file
     const [program = binary, ...before] = command
-    this.child = spawn(program, [...before, 'serve', '-c', file], {
+    this.child = spawn(program, [...before, 'serve', '-c', file, ...(hardened ? [] : ['--core-dumps'])], {
       cwd: dir,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -281,6 +281,8 @@ export interface Serving {
   env?: NodeJS.ProcessEnv
   /** What is run instead of the server, with the arguments before `serve`. It becomes the server: exec, no child. */
   command?: readonly string[]
+  /** As in production: its memory cannot be looked into, not by a sanitizer's search for leaks either. */
+  hardened?: boolean
 }
 
 /** Started, not yet waited for. JSON is YAML. */
@@ -288,7 +290,7 @@ export function launch(t: TestContext, settings: Config, serving: Serving = {}):
   const dir = serving.dir ?? directory(t)
   const file = join(dir, 'unstale.yaml')
   writeFileSync(file, JSON.stringify(settings, null, 2))
-  const server = new Unstale(dir, file, serving.env, serving.command)
+  const server = new Unstale(dir, file, serving.env, serving.command, serving.hardened)
   cleanup(t, () => server.finish())
   return server
 }
