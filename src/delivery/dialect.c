@@ -181,7 +181,8 @@ static struct phrase_value scope_value(struct telling *telling, struct str part)
 /* Always one text: the ids of a key of several columns stand with colons between them. */
 static struct phrase_value id_value(struct telling *telling)
 {
-    json_t *id = json_loadb(telling->id.p, telling->id.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *id = json_loadb(telling->id.p, telling->id.n,
+                            JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
     size_t n = json_is_array(id) ? json_array_size(id) : 1;
     for (size_t i = 0; i < n; i++) {
         const json_t *part = json_is_array(id) ? json_array_get(id, i) : id;
@@ -198,8 +199,8 @@ static struct phrase_value data_value(struct telling *telling, struct str part)
 {
     if (!part.n)
         return json_value_of(telling->data);
-    json_t *data =
-        json_loadb(telling->data.p, telling->data.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *data = json_loadb(telling->data.p, telling->data.n,
+                              JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
     const json_t *member = json_object_getn(data, part.p, part.n);
     if (member)
         jsontext_value(&telling->scratch, member);

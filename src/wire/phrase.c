@@ -186,7 +186,8 @@ struct phrase *phrase_parse(struct str json, const struct phrase_names *names, s
         too_large(&parser);
         return NULL;
     }
-    json_t *document = json_loadb(json.p, json.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
+    json_t *document = json_loadb(
+        json.p, json.n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_REJECT_DUPLICATES, &why);
     if (!document) {
         err_set(err, "it is no JSON: %s", why.text);
         return NULL;
@@ -277,9 +278,11 @@ static enum wrote write_spread(const struct writer *writer, const struct node *o
     struct phrase_value value = writer->lookup(writer->ctx, word->name, word->part);
     if (value.kind == PHRASE_ABSENT)
         return missing(word);
-    json_t *members = value.kind == PHRASE_JSON ? json_loadb(value.text.p, value.text.n,
-                                                             JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
-                                                : NULL;
+    json_t *members =
+        value.kind == PHRASE_JSON
+            ? json_loadb(value.text.p, value.text.n,
+                         JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL)
+            : NULL;
     const char *name;
     json_t *member;
     json_object_foreach(members, name, member)
