@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "config/databases.h"
+#include "source/pg_listen.h"
 #include "source/pg_logical.h"
 #include "source/sqlite.h"
 
@@ -73,10 +74,28 @@ static struct source *make_sqlite(const struct sources *sources, const struct co
     return source;
 }
 
+static struct source *make_listening(const struct sources *sources, const struct config *config,
+                                     const struct config_source *wanted, const struct watch *watch,
+                                     struct err *err)
+{
+    const struct pg_listen_options options = {.url = wanted->url,
+                                              .password_file = wanted->password_file,
+                                              .channel = wanted->channel,
+                                              .timeout_ms = wanted->timeout_ms,
+                                              .patience_ms = wanted->unready_ms,
+                                              .watch = watch,
+                                              .alone = !databases_has_others(config, wanted),
+                                              .loop = sources->loop,
+                                              .log = sources->log};
+    return pg_listen_new(&options, engine_sink(sources->engine), err);
+}
+
 static struct source *make_postgres(const struct sources *sources, const struct config *config,
                                     const struct config_source *wanted, const struct watch *watch,
                                     struct err *err)
 {
+    if (wanted->capture == CONFIG_NOTIFY)
+        return make_listening(sources, config, wanted, watch, err);
     const struct pg_logical_options options = {.url = wanted->url,
                                                .password_file = wanted->password_file,
                                                .publication = wanted->publication,
@@ -207,7 +226,7 @@ static bool same_settings(const struct config_source *a, const struct config_sou
            a->timeout_ms == b->timeout_ms && a->unready_ms == b->unready_ms &&
            same_text(a->url, b->url) && same_text(a->password_file, b->password_file) &&
            same_text(a->visible_on, b->visible_on) && same_text(a->slot_name, b->slot_name) &&
-           same_text(a->publication, b->publication);
+           same_text(a->publication, b->publication) && same_text(a->channel, b->channel);
 }
 
 bool sources_differ(const struct sources *sources, const struct config *config,

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cli_command *const COMMANDS[] = {&cli_serve, &cli_check,    &cli_explain,
-                                                     &cli_setup, &cli_teardown, &cli_publish,
-                                                     &cli_watch, &cli_token, &cli_version};
+static const struct cli_command *const COMMANDS[] = {
+    &cli_serve,    &cli_check,   &cli_explain, &cli_doctor, &cli_setup,
+    &cli_teardown, &cli_publish, &cli_watch,   &cli_token,  &cli_version};
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
 void cli_note(const char *format, ...)

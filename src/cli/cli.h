@@ -22,8 +22,8 @@ struct cli_command {
     enum cli_exit (*run)(const struct args *args);
 };
 
-extern const struct cli_command cli_serve, cli_check, cli_explain, cli_setup, cli_teardown,
-    cli_publish, cli_watch, cli_token, cli_version;
+extern const struct cli_command cli_serve, cli_check, cli_explain, cli_doctor, cli_setup,
+    cli_teardown, cli_publish, cli_watch, cli_token, cli_version;
 
 int cli_main(int argc, char **argv);
 

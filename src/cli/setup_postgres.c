@@ -1,6 +1,7 @@
 #include "cli/setup_postgres.h"
 
 #include "cli/loaded.h"
+#include "cli/postgres_triggers.h"
 #include "source/pg_setup.h"
 #include "source/pg_target.h"
 
@@ -53,10 +54,22 @@ static enum cli_exit tear_down(struct task *task)
     return print_or_apply(task, "nothing of unstale is left in it");
 }
 
+static enum cli_exit with_triggers(const struct task *task, bool down)
+{
+    const struct postgres_triggers triggers = {.config = task->loaded->config,
+                                               .source = task->source,
+                                               .watch = task->loaded->watch,
+                                               .alone = task->alone,
+                                               .apply = args_flag(task->args, "apply")};
+    return down ? postgres_triggers_teardown(&triggers) : postgres_triggers_setup(&triggers);
+}
+
 static enum cli_exit with_database(struct task *task, enum cli_exit (*run)(struct task *task))
 {
     struct err err = ERR_INIT;
     enum cli_exit exit = CLI_FAILED;
+    if (task->source->capture == CONFIG_NOTIFY)
+        return with_triggers(task, run == tear_down);
     task->options = (struct pg_setup_options){.url = task->source->url,
                                               .password_file = task->source->password_file,
                                               .publication = task->source->publication,

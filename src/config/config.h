@@ -36,6 +36,7 @@ struct config_source {
     enum config_capture capture;
     bool permanent; /* postgres: the slot */
     const char *slot_name, *publication;
+    const char *channel; /* postgres, notify: of triggers that are the application's; NULL: ours */
     uint64_t timeout_ms, unready_ms; /* postgres */
 };
 

@@ -108,8 +108,6 @@ bool postgres_from_yaml(const struct reader *reader, const struct yaml *node,
     for (const struct yaml_entry *entry = whole->first; entry; entry = entry->next)
         if (!read_entry(reader, entry, source))
             return false;
-    if (source->capture == CONFIG_NOTIFY)
-        return reader_wrong(reader, whole->at, "capture: notify is not in this version");
     for (const struct yaml_entry *entry = whole->first; entry; entry = entry->next)
         if (!check_entry(reader, entry, source))
             return false;

@@ -95,6 +95,8 @@ static const struct setting SETTINGS[] = {
            "and keeps WAL on the server while nobody reads it (only where max_slot_wal_keep_size is finite)."),
     TEXT("source", "slot_name", config_source, slot_name, "a name", "unstale",
          "logical: the name of a permanent slot, of small letters, digits and underscores; one for each unstale."),
+    TEXT("source", "channel", config_source, channel, "a name", NULL,
+         "notify: the channel on which triggers of your own speak; without it those of unstale setup postgres are listened to."),
     TEXT("source", "visible_on", config_source, visible_on, "a URL", NULL,
          "logical: the server that the application reads from, where that is a replica; a change is told when it can be seen there."),
     TEXT("source", "password_file", config_source, password_file, "a path", NULL,

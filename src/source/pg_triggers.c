@@ -288,18 +288,21 @@ static const char SETUP_HEAD[] =
     "-- Statement triggers for unstale (capture: notify). They run inside your transactions: each\n"
     "-- statement that changes a row sends one NOTIFY of at most 7,500 bytes, with columns that\n"
     "-- scopes and keys are made of and no others. A failing trigger never fails your statement.\n"
-    "SET lock_timeout = '5s';\n"
-    "SET client_min_messages = warning;\n"
+    "BEGIN;\n"
+    "SET LOCAL lock_timeout = '5s';\n"
+    "SET LOCAL client_min_messages = warning;\n"
     "CREATE SCHEMA IF NOT EXISTS " PG_OURS ";\n";
 
 bool pg_triggers_setup(const struct watch *watch, const struct pg_trigger_tables *tables,
-                       struct buf *sql, struct place *at, struct err *err)
+                       bool alone, struct buf *sql, struct place *at, struct err *err)
 {
     struct plans *plans = plans_new(watch, tables);
     struct buf source = BUF_INIT(BODY_MAX);
     bool ok = true;
     buf_text(sql, SETUP_HEAD);
     for (struct plan *plan; ok && (plan = next_plan(plans)) != NULL;) {
+        if (!plan->table && !alone)
+            continue;
         buf_clear(&source);
         ok = plan_table(plan, tables, at, err) &&
              (pg_trigger_body_write(&source, &plan->body) ||
@@ -309,6 +312,7 @@ bool pg_triggers_setup(const struct watch *watch, const struct pg_trigger_tables
         write_function(sql, plan, buf_slice(&source));
         write_family(sql, plan, tables);
     }
+    buf_text(sql, "COMMIT;\n");
     buf_free(&source);
     plans_free(plans);
     return ok && (!sql->overflow || err_set(err, "the SQL is larger than %zu bytes", sql->max));

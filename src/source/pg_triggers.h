@@ -26,10 +26,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Appends the whole script, idempotent. False where a watched table or column does not exist or
- * cannot be followed: `at` is then its place in the configuration. */
+/* Appends the whole script, one transaction, idempotent. False where a watched table or column does
+ * not exist or cannot be followed: `at` is then its place in the configuration. `alone`: a table
+ * that is missing can be in no other database; otherwise it is left out. */
 bool pg_triggers_setup(const struct watch *watch, const struct pg_trigger_tables *tables,
-                       struct buf *sql, struct place *at, struct err *err);
+                       bool alone, struct buf *sql, struct place *at, struct err *err);
 /* Appends the script that removes every function and trigger of ours. */
 bool pg_triggers_teardown(struct buf *sql);
 

@@ -57,7 +57,7 @@ static void refused(struct watch_table *rule, const char *json, unsigned line, c
     struct err err = ERR_INIT;
     struct pg_trigger_tables *tables = catalog(json);
     assert_non_null(tables);
-    assert_false(pg_triggers_setup(&watch, tables, &sql, &at, &err));
+    assert_false(pg_triggers_setup(&watch, tables, true, &sql, &at, &err));
     assert_text(str_of(err.text), expected);
     assert_int_equal(at.line, line);
     struct pg_trigger_verdicts *verdicts = pg_triggers_verify(&watch, tables);
@@ -80,7 +80,7 @@ static void a_partitioned_table_has_triggers_on_each_partition(void **state)
         catalog(CATALOG(TABLE("1", "1", "public", "tasks", "p",
                               "false") "," TABLE("2", "1", "old \\'er", "tasks_a", "r", "true")));
     assert_non_null(tables);
-    assert_true(pg_triggers_setup(&watch, tables, &sql, &at, &err));
+    assert_true(pg_triggers_setup(&watch, tables, true, &sql, &at, &err));
     assert_int_equal(count(buf_slice(&sql), "CREATE OR REPLACE FUNCTION"), 1);
     assert_int_equal(count(buf_slice(&sql), "CREATE TRIGGER"), 8);
     assert_int_equal(count(buf_slice(&sql), " ON \"old \"\"er\".\"tasks_a\"\n"), 4);
@@ -100,7 +100,7 @@ static void with_a_star_every_table_is_told_by_its_key_alone(void **state)
             "2", "2", "audit", "log", "r", "false") "," TABLE("3", "3", "public", "v", "v",
                                                               "false")));
     assert_non_null(tables);
-    assert_true(pg_triggers_setup(&watch, tables, &sql, &at, &err));
+    assert_true(pg_triggers_setup(&watch, tables, true, &sql, &at, &err));
     assert_int_equal(count(buf_slice(&sql), "CREATE OR REPLACE FUNCTION"), 2);
     assert_true(count(buf_slice(&sql), "\"table\":\"audit.log\",\"op\":\"insert\",\"columns\":"
                                        "[\"id\"]") > 0);
@@ -125,6 +125,20 @@ static void what_cannot_be_followed_is_refused_with_its_line(void **state)
             5,
             "\"tasks\" is a foreign table or has one below it, where PostgreSQL has no triggers of "
             "the kind that is needed: take it out of the rules");
+}
+
+static void a_table_that_may_be_elsewhere_is_left_out(void **state)
+{
+    const struct watch watch = {.tables = tasks, .n_tables = 1};
+    struct buf sql = BUF_INIT(1 << 20);
+    struct place at = {0};
+    struct err err = ERR_INIT;
+    struct pg_trigger_tables *tables = catalog(CATALOG(""));
+    assert_non_null(tables);
+    assert_true(pg_triggers_setup(&watch, tables, false, &sql, &at, &err));
+    assert_int_equal(count(buf_slice(&sql), "CREATE TRIGGER"), 0);
+    buf_free(&sql);
+    pg_trigger_tables_free(tables);
 }
 
 static void a_table_without_triggers_can_be_mended(void **state)
@@ -215,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_partitioned_table_has_triggers_on_each_partition),
         cmocka_unit_test(with_a_star_every_table_is_told_by_its_key_alone),
         cmocka_unit_test(what_cannot_be_followed_is_refused_with_its_line),
+        cmocka_unit_test(a_table_that_may_be_elsewhere_is_left_out),
         cmocka_unit_test(a_table_without_triggers_can_be_mended),
         cmocka_unit_test(an_answer_that_is_none_is_refused),
         cmocka_unit_test(text_means_the_same_whatever_the_session_says),
