@@ -1,7 +1,7 @@
 /* The example application of a test's own: database, backend, unstale, and a shell with sqlite3.
  *
  * They are the real programs: UNSTALE_BUILD says where they were built, and the page is what `npm run build` left in
- * examples/recordings/ui/dist (EXAMPLE_UI names another folder). */
+ * examples/NAME/ui/dist (EXAMPLE_UI names another folder for recordings). */
 
 import assert from 'node:assert/strict'
 import { execFile, type ChildProcess, spawn } from 'node:child_process'
@@ -18,9 +18,23 @@ import { Gate } from './gate.ts'
 const run = promisify(execFile)
 
 const repository = join(import.meta.dirname, '..', '..', '..')
-const example = join(repository, 'examples', 'recordings')
-const backendProgram = process.env['EXAMPLE_BACKEND'] ?? join(dirname(binary), 'examples', 'backend', 'recordings-backend')
-const ui = process.env['EXAMPLE_UI'] ?? join(example, 'ui', 'dist')
+const backends = join(dirname(binary), 'examples', 'backend')
+
+interface Example {
+  folder: string
+  backend: string
+  /** What the backend is told, wherever it is started. */
+  args: readonly string[]
+  ui: string
+}
+
+/** An example with an app.json has no backend of its own. */
+function exampleOf(name: string): Example {
+  const folder = join(repository, 'examples', name)
+  const ui = join(folder, 'ui', 'dist')
+  if (existsSync(join(folder, 'app.json'))) return { folder, backend: join(backends, 'example-backend'), args: ['--app', folder], ui }
+  return { folder, backend: process.env['EXAMPLE_BACKEND'] ?? join(backends, `${name}-backend`), args: [], ui: process.env['EXAMPLE_UI'] ?? ui }
+}
 
 /** "GET /api/recordings?page=1" → how often. */
 export type Counts = Record<string, number>
@@ -36,11 +50,10 @@ class Backend extends Watched {
   readonly lines: string[] = []
   ended = false
 
-  constructor(db: string, unstale: string) {
+  constructor({ backend, args, ui }: Example, dir: string, db: string, unstale: string) {
     super()
-    this.child = spawn(backendProgram, ['--db', db, '--listen', '127.0.0.1:0', '--ui', ui, '--unstale', unstale], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const own = ['--db', db, '--secret-file', join(dir, 'secret'), '--listen', '127.0.0.1:0', '--ui', ui, '--unstale', unstale]
+    this.child = spawn(backend, [...args, ...own], { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const pipe of [this.child.stdout, this.child.stderr]) {
       if (!pipe) continue
       createInterface({ input: pipe }).on('line', (line) => {
@@ -78,11 +91,13 @@ export class Demo {
   readonly db: string
   readonly gate: Gate
   readonly #t: TestContext
+  readonly #example: Example
   readonly #backend: Backend
   #unstale: Unstale | null = null
 
-  private constructor(t: TestContext, dir: string, db: string, gate: Gate, backend: Backend) {
+  private constructor(t: TestContext, example: Example, dir: string, db: string, gate: Gate, backend: Backend) {
     this.#t = t
+    this.#example = example
     this.dir = dir
     this.db = db
     this.gate = gate
@@ -90,20 +105,23 @@ export class Demo {
   }
 
   /** A filled database that unstale may follow, a backend that serves it, and, unless `unstale` is false, unstale. */
-  static async start(t: TestContext, options: { unstale?: boolean } = {}): Promise<Demo> {
+  static async start(t: TestContext, options: { example?: string; unstale?: boolean } = {}): Promise<Demo> {
+    const name = options.example ?? 'recordings'
+    const example = exampleOf(name)
+    const { ui, backend: program, args, folder } = example
     assert.ok(existsSync(join(ui, 'index.html')), `${ui} has no page; build it by: npm run build --workspaces --if-present`)
     const dir = directory(t)
-    const db = join(dir, 'recordings.db')
-    await run(backendProgram, ['--db', db, '--init'])
-    await run(binary, ['setup', 'sqlite', db, '-c', join(example, 'unstale.yaml'), '--apply'], {
+    const db = join(dir, `${name}.db`)
+    await run(program, [...args, '--db', db, '--secret-file', join(dir, 'secret'), '--init'])
+    await run(binary, ['setup', 'sqlite', db, '-c', join(folder, 'unstale.yaml'), '--apply'], {
       env: { ...process.env, ...settings(dir, db) },
     })
     const gate = await Gate.open()
     cleanup(t, () => gate.close())
-    const backend = new Backend(db, gate.url)
+    const backend = new Backend(example, dir, db, gate.url)
     cleanup(t, () => backend.stop())
     await backend.started()
-    const demo = new Demo(t, dir, db, gate, backend)
+    const demo = new Demo(t, example, dir, db, gate, backend)
     if (options.unstale ?? true) await demo.startUnstale()
     return demo
   }
@@ -121,7 +139,7 @@ export class Demo {
 
   /** With the example's own configuration. */
   async startUnstale(): Promise<void> {
-    const server = new Unstale(this.dir, join(example, 'unstale.yaml'), settings(this.dir, this.db))
+    const server = new Unstale(this.dir, join(this.#example.folder, 'unstale.yaml'), settings(this.dir, this.db))
     cleanup(this.#t, () => server.finish())
     await server.started()
     this.#unstale = server
@@ -200,6 +218,7 @@ function settings(dir: string, db: string): Record<string, string> {
   return {
     UNSTALE_DB: db,
     UNSTALE_STATE: join(dir, 'unstale.state'),
+    UNSTALE_SECRET_FILE: join(dir, 'secret'),
     UNSTALE_LISTEN: '127.0.0.1:0',
     UNSTALE_ADMIN: '127.0.0.1:0',
   }

@@ -32,6 +32,11 @@ export class Gate extends Watched {
     return gate
   }
 
+  /** How many go through at the moment. */
+  get connections(): number {
+    return this.#sockets.size / 2
+  }
+
   #accept(client: Socket): void {
     if (!this.target) {
       client.destroy()
