@@ -17,6 +17,7 @@ import { against, commits, growth, index, memory, slowReaders, THREADS } from '.
 import { missingPeers, peers } from './lib/peers.ts'
 import { PINNED } from './lib/processes.ts'
 import { report } from './lib/report.ts'
+import { besideStrangers } from './lib/rude.ts'
 import { unstale } from './lib/unstale.ts'
 import { optionsFor, type Workload, WORKLOADS } from './lib/workloads.ts'
 
@@ -140,6 +141,14 @@ async function runOnce(): Promise<void> {
           data.slow.push(await slowReaders(contender, duration))
         })
     say('slow readers are measured')
+  }
+  if (wanted('rude')) {
+    data.rude = []
+    for (const contender of own)
+      await attempt(`rude ${contender.transport}`, async () => {
+        data.rude?.push(await besideStrangers(contender, quick))
+      })
+    say('what strangers cost is measured')
   }
   if (wanted('index')) {
     for (const scopes of quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000])

@@ -4,6 +4,7 @@ import type { Transport } from './contender.ts'
 import type { Result } from './load.ts'
 import type { Machine } from './machine.ts'
 import type { Commit, Growth, Index, Memory, Slow } from './once.ts'
+import type { Rude } from './rude.ts'
 
 export interface Measured {
   round: number
@@ -34,6 +35,8 @@ export interface Data {
   index: Index[]
   commits: Commit[]
   growth: Growth[]
+  /** Missing where it was not measured. */
+  rude?: Rude[]
 }
 
 export function median(values: readonly number[]): number {

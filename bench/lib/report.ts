@@ -2,6 +2,7 @@
 
 import type { Transport } from './contender.ts'
 import { type Data, Table } from './data.ts'
+import { harmless, RUDE_HEAD, rudeCells, slowdown, SLOWDOWN_MAX } from './rude.ts'
 import { faults, type Target, type Workload, WORKLOADS } from './workloads.ts'
 
 type Row = readonly (string | number)[]
@@ -116,6 +117,8 @@ function checks(data: Data, of: Table): Check[] {
     const ratio = one.p99_us / one.p99_us_without
     all.push({ what: `p99 of the others (${where})`, value: `${digits(ratio)} × of ${digits(one.p99_us_without / 1000)} ms`, target: '≤ 1.5 ×', met: ratio <= 1.5 })
   }
+  for (const one of data.rude ?? [])
+    all.push({ what: `p99 of the pages beside strangers (${NAMES[one.transport as Transport]})`, value: `${digits(slowdown(one))} × of the quiet run`, target: `≤ ${SLOWDOWN_MAX} ×, nothing lost or let in`, met: harmless(one) })
   const threads = of.ratio('fan1k', '2 threads', 'sse', 'cpu_us_per_delivery', { workload: 'fan1k', server: '1 thread' })
   if (threads !== null)
     all.push({ what: 'CPU a delivery, 2 delivery threads to 1', value: `${digits(threads)} ×`, target: '≤ 1.1 ×', met: threads <= 1.1 })
@@ -258,6 +261,7 @@ export function report(data: Data): string {
     memoryTable(data),
     '### Readers that never read',
     slowTable(data),
+    data.rude?.length ? `### Beside strangers\n\nPages alone, and beside \`tests/rude\`: slow, half, endless, ambiguous and forged requests, resets, peers that never read; pairs of runs.\n\n${table(RUDE_HEAD, data.rude.map((one) => [NAMES[one.transport as Transport], ...rudeCells(one)]))}` : '',
     data.failed.length ? `## What failed\n\n${data.failed.map((one) => `- ${one.what}: ${one.why.split('\n')[0]}`).join('\n')}` : '',
   ]
   return sections.filter(Boolean).join('\n\n') + '\n'
