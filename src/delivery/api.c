@@ -356,9 +356,12 @@ static void open_endpoint(struct call *call, const struct endpoint *endpoint, en
     struct str subprotocol = {0};
     struct ws_offers offers = {0};
     if (wish.status == 0 && websocket) {
+        unsigned status = 0;
         ws_offers_next(call->request, &offers, &subprotocol);
-        if (!ws_handshake(call->request, subprotocol, &head, &wish.status, &wish.err))
+        if (!ws_handshake(call->request, subprotocol, &head, &status, &wish.err)) {
             buf_str(&call->headers, buf_slice(&head));
+            wish.status = status;
+        }
     }
     if (wish.status)
         crowd_refused(options->crowd, format);
