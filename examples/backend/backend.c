@@ -319,15 +319,12 @@ static bool add_routes(struct backend *backend, struct problem *problem)
 
 /* ---- life ---- */
 
-/* unstale reads the database while the backend writes it, which only WAL allows
- * without either ever waiting for the other. */
 static bool create_database(const struct backend_app *app, const struct settings *settings,
                             struct problem *problem)
 {
     struct db *db = db_open(settings->db, DB_CREATE, problem);
     bool ok =
-        db != NULL && db_exec(db, "PRAGMA journal_mode = WAL", problem) &&
-        db_exec(db, "BEGIN IMMEDIATE", problem) && db_exec(db, app->schema, problem) &&
+        db != NULL && db_begin(db, true, problem) && db_exec(db, app->schema, problem) &&
         (app->fill != NULL ? app->fill(db, problem) : db_exec(db, app->sample, problem)) &&
         (app->session == NULL || session_init(app->session, db, settings->secret_file, problem)) &&
         db_exec(db, "COMMIT", problem);
@@ -383,10 +380,8 @@ static bool prepare(struct backend *backend, struct problem *problem)
         return false;
     /* A wrong file shall stop the start, not the first request. */
     db = db_pool_take(backend->pool, problem);
-    if (db == NULL || !db_exec(db, "SELECT count(*) FROM sqlite_schema", problem)) {
-        db_pool_give(backend->pool, db);
+    if (db == NULL)
         return false;
-    }
     db_pool_give(backend->pool, db);
     if (backend->app->session != NULL) {
         backend->session =

@@ -1,13 +1,14 @@
-/* db: SQLite connections, rows as JSON.
+/* db: connections to a database, rows as JSON. SQLite by a path, PostgreSQL by postgres://….
  *
- * A struct db is one connection, used by one thread at a time. Every connection
- * has busy_timeout (a shell or a worker may be writing) and foreign_keys set.
+ * A struct db is one connection, used by one thread at a time. One to SQLite has busy_timeout (a
+ * shell or a worker may be writing) and foreign_keys set, and the WAL is switched on where the
+ * database is made; a PostgreSQL database has to be there.
  * A pool hands connections to request threads and keeps at most DB_POOL_IDLE of
  * them open; it never closes the last one, so the WAL stays in place.
  *
  * Parameters are a JSON array whose elements are bound to ?1, ?2, …, as many as
  * the statement has; the caller keeps it. Values become: text as strings, integers and reals as
- * numbers, NULL as null. */
+ * numbers, booleans and JSON as themselves, NULL as null. */
 #ifndef EXAMPLE_DB_H
 #define EXAMPLE_DB_H
 
@@ -26,6 +27,8 @@ enum db_open_mode { DB_EXISTING, DB_CREATE };
 struct db *db_open(const char *path, enum db_open_mode mode, struct problem *problem);
 void db_close(struct db *db);
 
+/* For reading, or so that others cannot write in between. */
+bool db_begin(struct db *db, bool write, struct problem *problem);
 /* Any number of statements without parameters. */
 bool db_exec(struct db *db, const char *sql, struct problem *problem);
 /* One statement; an array of objects, the caller's, or NULL. */

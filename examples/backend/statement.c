@@ -72,8 +72,8 @@ bool statement_handle(const struct statement *statement, struct db *db,
                       struct problem *problem)
 {
     json_t *params = json_array(), *answer = NULL;
-    const char *begin = statement->run == NULL ? "BEGIN" : "BEGIN IMMEDIATE";
-    bool ok = read_params(statement, request, params, problem) && db_exec(db, begin, problem);
+    bool ok = read_params(statement, request, params, problem) &&
+              db_begin(db, statement->run != NULL, problem);
 
     for (size_t i = 0; ok && statement->run != NULL && statement->run[i] != NULL; i++)
         ok = db_run(db, statement->run[i], params, NULL, problem);
