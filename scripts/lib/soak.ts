@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
+import type { Result } from '../../bench/lib/load.ts'
+import { type Rude, start } from '../../tests/integration/lib/programs.ts'
 import { Publisher } from '../../tests/integration/lib/publisher.ts'
 import { Random, SEED } from '../../tests/integration/lib/random.ts'
 import { RudeSocket } from '../../tests/integration/lib/rude.ts'
@@ -22,11 +24,15 @@ const SOCKETS = 20
 const SCOPES = Array.from({ length: 24 }, (_, i) => `s${i % 4}:${i}`)
 const GROUPS = ['a', 'b', 'c']
 const MIB = 1024 * 1024
+/** While strangers are there, and how many pages stay beside them. */
+const RUDE_SECONDS = Math.min(300, Math.max(1, Math.floor(minutes * 60 - 5)))
+const STAYING = 1000
+const RATE = 40
 
 const random = new Random(SEED)
 const world = new World(SCOPES, GROUPS, 20)
 const end = Date.now() + minutes * 60_000
-const counts = { streams: 0, sockets: 0, marks: 0, notices: 0, reloads: 0, resumed: 0 }
+const counts = { streams: 0, sockets: 0, marks: 0, notices: 0, reloads: 0, resumed: 0, strangers: 0 }
 let over = false
 let failure: unknown = null
 
@@ -117,6 +123,31 @@ async function socket(): Promise<void> {
   }
 }
 
+/** Strangers do their worst, and the pages that stay must not notice. */
+async function strangers(): Promise<void> {
+  const to = `${server.at.host}:${server.at.port}`
+  const pages = start(context, 'bench/load', {
+    server: to,
+    path: '/v1/stream?scope=t:%d',
+    subscribers: STAYING,
+    topics: 20,
+    'publish-path': '/v1/notices',
+    'content-type': 'application/json',
+    body: '{"scope":"t:%d","type":"m","data":"%b"}',
+    rate: RATE,
+    messages: RATE * RUDE_SECONDS,
+    depth: 1000,
+    'max-time': 2 * RUDE_SECONDS + 60,
+    drain: 20,
+  })
+  const guests = start(context, 'tests/rude/rude', { server: to, seconds: RUDE_SECONDS, connections: 300, rate: 300 })
+  const [result, met] = (await Promise.all([pages.said, guests.said])) as [Result, Rude]
+  const { open, failed, refused, closed, lost, doubled } = result
+  assert.deepEqual({ open, failed, refused, closed, lost, doubled }, { open: STAYING, failed: 0, refused: 0, closed: 0, lost: 0, doubled: 0 })
+  assert.equal(met.smuggled, 0, JSON.stringify(met))
+  counts.strangers = met.opened
+}
+
 async function publisher(): Promise<void> {
   const one = new Publisher(() => server.at)
   while (!over) {
@@ -188,7 +219,7 @@ async function settle(one: Unstale): Promise<void> {
 
 const quiet = descriptors()
 try {
-  const load = [...Array.from({ length: PAGES }, (_, i) => tab(i)), ...Array.from({ length: SOCKETS }, () => socket()), publisher(), publisher(), operator(), observer()]
+  const load = [...Array.from({ length: PAGES }, (_, i) => tab(i)), ...Array.from({ length: SOCKETS }, () => socket()), publisher(), publisher(), strangers(), operator(), observer()]
   await Promise.all(load.map((one) => one.catch(fails)))
   if (failure) throw failure
   await settle(server)
@@ -205,7 +236,7 @@ try {
   await server.stop()
   console.log(
     `soak: ${minutes} min, ${counts.streams} streams (${counts.resumed} resumed), ${counts.sockets} sockets, ${counts.marks} marks, ${counts.notices} notices, ` +
-      `${counts.reloads} reloads: memory ${(before / MIB).toFixed(1)} → ${(after / MIB).toFixed(1)} MiB, descriptors ${quiet} → ${left}, nothing lost (seed ${SEED})`,
+      `${counts.reloads} reloads, ${counts.strangers} strangers: memory ${(before / MIB).toFixed(1)} → ${(after / MIB).toFixed(1)} MiB, descriptors ${quiet} → ${left}, nothing lost (seed ${SEED})`,
   )
 } catch (error) {
   console.log(`soak: failed (seed ${SEED}): ${error instanceof Error ? error.message : String(error)}`)
