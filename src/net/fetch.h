@@ -1,8 +1,8 @@
 /* fetch: HTTP requests that go out from a loop, by libcurl's multi interface on libuv.
  *
  * For what the operator has named (key sets, the application's sign-in), never for what a peer
- * names. http and https only, no redirects, certificates are checked. Connections are kept and
- * used again.
+ * names. http and https only, no redirects, certificates are checked, proxies of the environment
+ * are not used: what goes out may be a user's cookie. Connections are kept and used again.
  *
  * Owner and thread: one thread, that of the loop. Nothing here blocks it: names are resolved by
  * libcurl's own thread.

@@ -4,6 +4,8 @@
 #include "origin.h"
 #include "unit.h"
 
+#include <stdlib.h>
+
 struct seen {
     unsigned answers;
     enum fetch_end end;
@@ -82,6 +84,15 @@ static void an_answer_comes_with_its_status_body_and_age(void **state)
     }
     /* One after the other, all on one connection. */
     assert_int_equal(origin_connections(origin), 1);
+}
+
+static void a_proxy_of_the_environment_is_not_used(void **state)
+{
+    origin_answer(origin, 200, "", "straight");
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+    struct seen seen = get(100, 5000);
+    unsetenv("http_proxy");
+    assert_string_equal(seen.body, "straight");
 }
 
 static void a_body_is_posted_with_its_headers(void **state)
@@ -271,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_answer_comes_with_its_status_body_and_age),
+        TEST(a_proxy_of_the_environment_is_not_used),
         TEST(a_body_is_posted_with_its_headers),
         TEST(what_is_no_answer_says_why),
         TEST(a_header_that_never_ends_is_cut),
