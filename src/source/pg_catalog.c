@@ -10,7 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MEMORY = 64 << 20, SENTENCE_MAX = 2048, SQL_MAX = 1 << 20 };
+enum {
+    MEMORY = 64 << 20,
+    SENTENCE_MAX = 2048,
+    SQL_MAX = 1 << 20,
+    STANDBY_VERSION = 160000 /* decodes on a standby */
+};
 
 /* ---- the server ---- */
 
@@ -73,6 +78,33 @@ bool pg_catalog_server(const PGresult *result, struct arena *arena, struct pg_se
     };
     return (out->wal_level.p && out->role.p && out->wal.p) ||
            err_set(err, "the server said too much");
+}
+
+bool pg_server_is_fit(const struct pg_server *server, const char *publication, struct err *why)
+{
+    if (!str_is(server->wal_level, "logical"))
+        return err_set(why,
+                       "wal_level is %.*s; run: ALTER SYSTEM SET wal_level = 'logical'; and "
+                       "restart PostgreSQL (or use capture: notify)",
+                       STR_ARG(server->wal_level));
+    if (server->standby && server->version < STANDBY_VERSION)
+        return err_set(why, "it is a standby, which cannot decode its WAL before PostgreSQL 16; "
+                            "name the primary");
+    if (!server->published)
+        return err_set(why,
+                       "there is no publication %s; run: unstale setup postgres -c CONFIG --apply",
+                       publication);
+    if (!server->all_actions)
+        return err_set(why,
+                       "the publication %s leaves actions out; run: ALTER PUBLICATION \"%s\" SET "
+                       "(publish = 'insert, update, delete, truncate');",
+                       publication, publication);
+    if (server->via_root)
+        return err_set(why,
+                       "the publication %s does not tell of truncated partitions; run: ALTER "
+                       "PUBLICATION \"%s\" SET (publish_via_partition_root = false);",
+                       publication, publication);
+    return true;
 }
 
 /* ---- tables ---- */

@@ -41,6 +41,9 @@ struct pg_server {
 /* Texts are copied to the arena. False when the answer is another one than asked for. */
 bool pg_catalog_server(const PGresult *result, struct arena *arena, struct pg_server *out,
                        struct err *err);
+/* Whether it can be followed by logical replication with this publication; a sentence with what
+ * mends it. What the role may do shows where it is done. */
+bool pg_server_is_fit(const struct pg_server *server, const char *publication, struct err *why);
 
 /* ---- tables ---- */
 

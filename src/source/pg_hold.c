@@ -10,7 +10,10 @@ enum { FIRST_RETRY_MS = 1, MAX_RETRY_MS = 50, LATE_MS = 100 };
 
 struct pg_hold {
     struct pg_hold_options options;
-    struct pg_visible *fresh, *late;
+    struct pg_visible *fresh, *late, *older;
+    /* The snapshot that says what is older has to be younger than the wish. */
+    bool older_wanted, older_asked;
+    uint64_t older_end;
     uv_timer_t timer;
     bool settling, asking, closing;
     uint64_t since;    /* of settling */
@@ -61,8 +64,25 @@ static void decide(struct pg_hold *hold)
         answer(hold, false);
         hold->options.moved(hold->options.ctx);
     }
-    if (!hold->closing && (hold->settling || pg_visible_left(hold->late) > 0))
+    bool waits =
+        pg_visible_left(hold->late) > 0 || hold->older_wanted || pg_visible_left(hold->older) > 0;
+    if (!hold->closing && (hold->settling || waits))
         look_again(hold);
+}
+
+static void see_older(struct pg_hold *hold, struct str snapshot, uint64_t replayed)
+{
+    if (hold->older_asked) {
+        hold->older_wanted = false;
+        pg_visible_add(hold->older, 0, hold->older_end);
+        pg_visible_add_running(hold->older, snapshot);
+        pg_visible_see(hold->older, snapshot, replayed);
+    } else if (pg_visible_left(hold->older) > 0) {
+        pg_visible_see(hold->older, snapshot, replayed);
+        if (pg_visible_left(hold->older) == 0)
+            hold->options.older_seen(hold->options.ctx);
+    }
+    hold->older_asked = false;
 }
 
 static void on_answer(void *ctx, const PGresult *result)
@@ -79,6 +99,7 @@ static void on_answer(void *ctx, const PGresult *result)
         struct str snapshot = str_of(PQgetvalue(result, 0, 0));
         pg_visible_see(hold->fresh, snapshot, replayed);
         pg_visible_see(hold->late, snapshot, replayed);
+        see_older(hold, snapshot, replayed);
     }
     if (late && pg_visible_left(hold->late) == 0)
         hold->options.seen(hold->options.ctx);
@@ -86,16 +107,23 @@ static void on_answer(void *ctx, const PGresult *result)
     hold->options.moved(hold->options.ctx);
 }
 
+static bool has_questions(const struct pg_hold *hold)
+{
+    return hold->older_wanted || pg_visible_left(hold->fresh) + pg_visible_left(hold->late) +
+                                         pg_visible_left(hold->older) >
+                                     0;
+}
+
 static void look(struct pg_hold *hold)
 {
     if (hold->asking || hold->closing)
         return;
-    if (pg_visible_left(hold->fresh) + pg_visible_left(hold->late) == 0 ||
-        !pg_side_ready(hold->options.side)) {
+    if (!has_questions(hold) || !pg_side_ready(hold->options.side)) {
         decide(hold);
         return;
     }
     hold->asking = true;
+    hold->older_asked = hold->older_wanted;
     pg_side_ask(hold->options.side, SNAPSHOT_SQL, 0, NULL, on_answer, hold);
 }
 
@@ -105,6 +133,7 @@ struct pg_hold *pg_hold_new(const struct pg_hold_options *options)
     hold->options = *options;
     hold->fresh = pg_visible_new();
     hold->late = pg_visible_new();
+    hold->older = pg_visible_new();
     uv_timer_init(options->loop, &hold->timer);
     hold->timer.data = hold;
     return hold;
@@ -117,6 +146,7 @@ static void on_closed(uv_handle_t *handle)
         hold->closed(hold->closed_ctx);
     pg_visible_free(hold->fresh);
     pg_visible_free(hold->late);
+    pg_visible_free(hold->older);
     free(hold);
 }
 
@@ -131,6 +161,14 @@ void pg_hold_close(struct pg_hold *hold, void (*closed)(void *ctx), void *ctx)
 void pg_hold_add(struct pg_hold *hold, uint32_t xid, uint64_t end)
 {
     pg_visible_add(hold->fresh, xid, end);
+}
+
+void pg_hold_add_older(struct pg_hold *hold, uint64_t lsn)
+{
+    hold->older_wanted = true;
+    hold->older_asked = false;
+    hold->older_end = lsn;
+    look(hold);
 }
 
 void pg_hold_settle(struct pg_hold *hold)
@@ -148,7 +186,7 @@ bool pg_hold_settling(const struct pg_hold *hold)
 
 void pg_hold_look(struct pg_hold *hold)
 {
-    if (!pg_hold_is_empty(hold))
+    if (has_questions(hold))
         look(hold);
 }
 
@@ -166,6 +204,8 @@ void pg_hold_clear(struct pg_hold *hold)
 {
     pg_visible_clear(hold->fresh);
     pg_visible_clear(hold->late);
+    pg_visible_clear(hold->older);
+    hold->older_wanted = hold->older_asked = false;
     if (hold->settling)
         answer(hold, true);
 }

@@ -26,6 +26,8 @@ struct pg_hold_options {
     void (*settled)(void *ctx, bool visible);
     /* All that was late can be seen now. */
     void (*seen)(void *ctx);
+    /* All that was older than pg_hold_add_older can be seen now, and something could not. */
+    void (*older_seen)(void *ctx);
     /* pg_hold_late, or pg_hold_is_empty, may be another. */
     void (*moved)(void *ctx);
 };
@@ -34,6 +36,8 @@ struct pg_hold *pg_hold_new(const struct pg_hold_options *options);
 void pg_hold_close(struct pg_hold *hold, void (*closed)(void *ctx), void *ctx);
 /* A transaction was handed on. `end` is the LSN behind its commit. */
 void pg_hold_add(struct pg_hold *hold, uint32_t xid, uint64_t end);
+/* Commits up to now that were never added, and that end before `lsn`: looked for once. */
+void pg_hold_add_older(struct pg_hold *hold, uint64_t lsn);
 /* Whether readers see all that was added: answered by `settled` within PG_HOLD_MS. */
 void pg_hold_settle(struct pg_hold *hold);
 bool pg_hold_settling(const struct pg_hold *hold);

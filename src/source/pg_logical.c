@@ -42,7 +42,6 @@ enum {
     WATCH_MEMORY = 64 << 20,
     EMITTED_MEMORY = 8 << 20,
     EMITTED_MAX = 1 << 20,
-    STANDBY_VERSION = 160000, /* decodes on a standby */
     WHY_MAX = ERR_MAX,
 };
 
@@ -81,10 +80,11 @@ struct pg_logical {
     struct pg_conn *conn;
     struct pg_opening *opening;
     struct pg_stream *stream;
-    struct pg_place place; /* settled; known once it was opened */
-    uint64_t applied;      /* of the last stream */
-    bool blocked;          /* the stream waits to be given its bytes again */
-    uint32_t stranger;     /* a table that the survey under way is to find */
+    struct pg_place place;  /* settled; known once it was opened */
+    uint64_t applied;       /* of the last stream */
+    bool blocked;           /* the stream waits to be given its bytes again */
+    uint32_t stranger;      /* a table that the survey under way is to find */
+    uint64_t waiting_since; /* for a slot; 0: not */
     uint64_t opened_at, heard_at, status_at, surveyed_at, slot_at;
     bool survey_due;
 
@@ -213,6 +213,7 @@ static void drop_replication(struct pg_logical *s)
     s->stream = NULL;
     s->conn = NULL;
     s->blocked = false;
+    s->waiting_since = 0;
 }
 
 /* Whatever is under way ends; it is tried again. */
@@ -305,7 +306,9 @@ static void on_learned(void *ctx, const struct pg_relation *relation, enum pg_le
     const struct pg_table *root = table ? pg_catalog_find(catalog, table->root) : NULL;
     struct str *key;
     size_t n = 0;
-    if (learned == PG_LEARNED_SHAPE)
+    /* What it lacks may be news since the last survey, which says it aloud. */
+    if (learned == PG_LEARNED_SHAPE ||
+        (learned == PG_LEARNED_TABLE && relation->n_missing + relation->n_uncovered > 0))
         s->survey_due = true;
     if (!root)
         return;
@@ -398,8 +401,12 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
         gap(s, (struct str){0}, opened->reason);
     else if (altered)
         gap(s, (struct str){0}, "tables, or their place in the publication, are others");
+    /* A commit before the beginning of the slot is not read, and readers may not see it yet. */
+    if (opened->gap && (pg_survey_server(s->survey)->synchronous || s->readers))
+        pg_hold_add_older(s->hold, opened->here.lsn);
     pg_opening_free(s->opening);
     s->opening = NULL;
+    s->waiting_since = 0;
     say_standing(s);
     send_status(s, false);
 }
@@ -412,7 +419,7 @@ static void on_refused(void *ctx, const char *why)
 static void on_waiting(void *ctx)
 {
     struct pg_logical *s = ctx;
-    say(s, false, "making a replication slot, which waits for the transactions that are under way");
+    s->waiting_since = uv_now(s->loop);
 }
 
 static void on_ready(void *ctx, struct pg_conn *conn)
@@ -456,33 +463,6 @@ static void open_replication(struct pg_logical *s)
 
 /* ---- surveys ---- */
 
-static bool is_fit(const struct pg_logical *s, const struct pg_server *server, struct err *why)
-{
-    if (!str_is(server->wal_level, "logical"))
-        return err_set(why,
-                       "wal_level is %.*s; run: ALTER SYSTEM SET wal_level = 'logical'; and "
-                       "restart PostgreSQL (or use capture: notify)",
-                       STR_ARG(server->wal_level));
-    if (server->standby && server->version < STANDBY_VERSION)
-        return err_set(why, "it is a standby, which cannot decode its WAL before PostgreSQL 16; "
-                            "name the primary");
-    if (!server->published)
-        return err_set(why,
-                       "there is no publication %s; run: unstale setup postgres -c CONFIG --apply",
-                       s->publication);
-    if (!server->all_actions)
-        return err_set(why,
-                       "the publication %s leaves actions out; run: ALTER PUBLICATION \"%s\" SET "
-                       "(publish = 'insert, update, delete, truncate');",
-                       s->publication, s->publication);
-    if (server->via_root)
-        return err_set(why,
-                       "the publication %s does not tell of truncated partitions; run: ALTER "
-                       "PUBLICATION \"%s\" SET (publish_via_partition_root = false);",
-                       s->publication, s->publication);
-    return true;
-}
-
 /* A table of which nothing is read may have changed with whatever was written: wide, not silent. */
 static void truncate_blind(struct pg_logical *s)
 {
@@ -524,7 +504,8 @@ static void on_surveyed(void *ctx, const char *why)
     s->surveyed_at = uv_now(s->loop);
     if (s->state == LOOKING && why) {
         leave(s, why);
-    } else if (s->state == LOOKING && !is_fit(s, pg_survey_server(s->survey), &unfit)) {
+    } else if (s->state == LOOKING &&
+               !pg_server_is_fit(pg_survey_server(s->survey), s->publication, &unfit)) {
         move(s, AWAY);
         say(s, false, "%s", unfit.text);
         retry(s, TROUBLE_MS);
@@ -532,7 +513,8 @@ static void on_surveyed(void *ctx, const char *why)
         open_replication(s);
     } else if (s->state == STREAMING && why) {
         s->survey_due = true;
-    } else if (s->state == STREAMING && !is_fit(s, pg_survey_server(s->survey), &unfit)) {
+    } else if (s->state == STREAMING &&
+               !pg_server_is_fit(pg_survey_server(s->survey), s->publication, &unfit)) {
         leave(s, unfit.text);
     } else if (s->state == STREAMING) {
         s->place.tables = pg_survey_verdicts(s->survey)->mark;
@@ -559,8 +541,12 @@ static void on_found(void *ctx, const struct pg_verdict *verdict)
         log_info(s->log, "postgres", "%s: table %.*s is captured", s->source.name,
                  STR_ARG(verdict->resource));
     else if (verdict->finding != PG_MISSING || s->alone)
-        log_warn(s->log, "postgres", "%s: %.*s%s%.*s", s->source.name, STR_ARG(verdict->problem),
-                 verdict->sql.n ? "; run: " : "", STR_ARG(verdict->sql));
+        log_warn(
+            s->log, "postgres", "%s: %.*s%s%s%.*s", s->source.name, STR_ARG(verdict->problem),
+            verdict->finding == PG_COLUMN
+                ? ": what its rule marks is wider than it has to be until one of them is mended"
+                : "",
+            verdict->sql.n ? "; run: " : "", STR_ARG(verdict->sql));
 }
 
 static void look(struct pg_logical *s)
@@ -639,6 +625,10 @@ static void on_pulse(uv_timer_t *timer)
         beat(s);
     else if (s->state == AWAY && !uv_is_active((uv_handle_t *)&s->timer))
         look(s);
+    else if (s->state == OPENING && s->waiting_since &&
+             uv_now(s->loop) > s->waiting_since + QUIET_MS)
+        say(s, false,
+            "making a replication slot, which waits for all transactions that are under way");
 }
 
 /* ---- the hold's calls ---- */
@@ -654,6 +644,12 @@ static void on_seen(void *ctx)
 {
     struct pg_logical *s = ctx;
     s->source.sink.seen(s->source.sink.ctx, &s->source);
+}
+
+static void on_older_seen(void *ctx)
+{
+    struct pg_logical *s = ctx;
+    gap(s, (struct str){0}, "readers could not see all that was committed before");
 }
 
 static void on_moved(void *ctx)
@@ -702,6 +698,7 @@ static bool pg_start(struct source *source, struct str cursor, struct err *err)
                                          .ctx = s,
                                          .settled = on_settled,
                                          .seen = on_seen,
+                                         .older_seen = on_older_seen,
                                          .moved = on_moved};
     s->survey = pg_survey_new(&survey);
     s->hold = pg_hold_new(&hold);

@@ -150,7 +150,8 @@ bool pg_visible_see(struct pg_visible *visible, struct str snapshot, uint64_t re
         visible->crowded = false;
     for (size_t i = 0; i < visible->n; i++) {
         struct entry *entry = &visible->entries[i];
-        entry->running = widen(entry->xid, xmax) >= xmax || entry->end > replayed;
+        bool ended = entry->xid == 0 || widen(entry->xid, xmax) < xmax;
+        entry->running = !ended || entry->end > replayed;
     }
     while (rest.n && take_running(&rest, &xid))
         for (size_t i = 0; i < visible->n; i++)

@@ -21,7 +21,7 @@ struct pg_visible;
 
 struct pg_visible *pg_visible_new(void);
 void pg_visible_free(struct pg_visible *visible);
-/* `end` is the LSN behind its commit. */
+/* `end` is the LSN behind its commit. xid 0 is no transaction: only `end` counts. */
 void pg_visible_add(struct pg_visible *visible, uint32_t xid, uint64_t end);
 /* Everything of `from` is now in `into`. */
 void pg_visible_move(struct pg_visible *into, struct pg_visible *from);

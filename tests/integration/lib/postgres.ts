@@ -291,6 +291,16 @@ export class Postgres extends Watched {
     return [pid, ...parents]
   }
 
+  /** A replica of it, with a port of its own, gone after the test. */
+  async standby(t: TestContext): Promise<Postgres> {
+    const replica = new Postgres(this.#options)
+    cleanup(t, () => replica.finish())
+    const from = ['-d', this.url(), '--write-recovery-conf', '--wal-method=stream', '--checkpoint=fast', '--no-sync']
+    await run(this.program('pg_basebackup'), ['-D', replica.data, ...from], { ...this.#who, cwd: replica.dir })
+    appendFileSync(join(replica.data, 'postgresql.conf'), `unix_socket_directories = '${replica.dir}'\n`)
+    return replica.start()
+  }
+
   // ---- SQL ----
 
   /** A connection of its own, gone with the server at the latest. */
