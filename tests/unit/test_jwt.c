@@ -8,6 +8,7 @@
 #include "wire/base64url.h"
 
 #include <openssl/hmac.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 
 #define NOW     INT64_C(1700000000000)
@@ -311,6 +312,47 @@ static void an_ecdsa_value_that_is_zero_or_out_of_range_is_refused(void **state)
     buf_free(&token);
     buf_free(&good);
     buf_free(&pair);
+}
+
+/* ---- PSS ----------------------------------------------------------------------------------- */
+
+/* RFC 7518, 3.5: the salt is as long as the hash, and the mask is made with the same hash. */
+static void a_pss_signature_with_another_salt_or_mask_is_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        int salt;
+        bool other_mask;
+        enum jwt_result expected;
+    } rows[] = {
+        {"as long as the hash", 32, false, JWT_GOOD},
+        {"no salt", 0, false, JWT_SIGNATURE},
+        {"a shorter salt", 20, false, JWT_SIGNATURE},
+        {"the longest salt", RSA_PSS_SALTLEN_MAX, false, JWT_SIGNATURE},
+        {"a mask of another hash", 32, true, JWT_SIGNATURE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf token = token_buf();
+        unsigned char bytes[512];
+        size_t n = sizeof bytes;
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *ctx;
+        base64url_encode(STR("{\"alg\":\"PS256\"}"), &token);
+        buf_byte(&token, '.');
+        base64url_encode(TEXT(CLAIMS), &token);
+        assert_int_equal(
+            EVP_DigestSignInit(md, &ctx, EVP_sha256(), NULL, forge_pkey(forge, FORGE_RSA)), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, rows[i].salt), 1);
+        if (rows[i].other_mask)
+            assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha512()), 1);
+        assert_int_equal(EVP_DigestSign(md, bytes, &n, (unsigned char *)token.data, token.len), 1);
+        EVP_MD_CTX_free(md);
+        buf_byte(&token, '.');
+        base64url_encode((struct str){.p = (char *)bytes, .n = n}, &token);
+        judge_here(rows[i].name, &token, rows[i].expected);
+        buf_free(&token);
+    }
 }
 
 /* ---- headers ------------------------------------------------------------------------------- */
@@ -756,6 +798,7 @@ int main(void)
         cmocka_unit_test(no_algorithm_passes_for_another),
         cmocka_unit_test(a_public_key_is_no_secret),
         cmocka_unit_test(an_ecdsa_value_that_is_zero_or_out_of_range_is_refused),
+        cmocka_unit_test(a_pss_signature_with_another_salt_or_mask_is_refused),
         cmocka_unit_test(a_header_chooses_among_what_the_keys_allow),
         cmocka_unit_test(claims_say_who_for_whom_and_until_when),
         cmocka_unit_test(a_policy_may_leave_claims_open),
