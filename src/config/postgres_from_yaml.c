@@ -2,6 +2,9 @@
 
 #include "base/check.h"
 #include "source/pg_target.h"
+#include "source/pg_trigger_body.h"
+
+#include <string.h>
 
 enum { NAME_MAX_BYTES = 63, PASSWORD_MAX = 4096 };
 
@@ -80,6 +83,8 @@ static bool read_entry(const struct reader *reader, const struct yaml_entry *ent
         return read_password_file(reader, entry->value, source);
     if (str_is(entry->name, "publication"))
         return read_name(reader, entry->value, "publication", false, &source->publication);
+    if (str_is(entry->name, "channel"))
+        return read_name(reader, entry->value, "channel", false, &source->channel);
     if (str_is(entry->name, "slot_name"))
         return read_name(reader, entry->value, "slot_name", true, &source->slot_name);
     return reader_setting(reader, settings_find("source", entry->name), entry->value, source);
@@ -93,6 +98,11 @@ static bool check_entry(const struct reader *reader, const struct yaml_entry *en
     for (size_t i = 0; i < sizeof logical / sizeof logical[0]; i++)
         if (source->capture == CONFIG_NOTIFY && str_is(entry->name, logical[i]))
             return reader_wrong(reader, entry->at, "%s belongs to capture: logical", logical[i]);
+    if (source->capture != CONFIG_NOTIFY && str_is(entry->name, "channel"))
+        return reader_wrong(reader, entry->at, "channel belongs to capture: notify");
+    if (source->channel && strcmp(source->channel, PG_CHANNEL) == 0)
+        return reader_wrong(reader, entry->at,
+                            "channel is that of our own triggers: leave it out to use them");
     if (!source->permanent && str_is(entry->name, "slot_name"))
         return reader_wrong(reader, entry->at, "slot_name belongs to slot: permanent");
     return true;

@@ -20,9 +20,9 @@
  * One question is under way at a time. A fence is one that means nothing: its answer comes behind
  * all notifications of the transactions that the server had begun to send (see the header).
  *
- * The triggers are read again every 30 s. A table whose triggers are not those that setup makes is
- * blind: it is taken as truncated whenever the server's own statistics say that rows were written,
- * as soon as they say it. */
+ * The triggers are read again every 30 s, or ten time-outs. A table whose triggers are not those
+ * that setup makes is blind: it is taken as truncated whenever the server's own statistics say that
+ * rows were written, as soon as they say it. */
 #include "source/pg_listen.h"
 
 #include "base/backoff.h"
@@ -44,7 +44,7 @@
 
 enum {
     PULSE_MS = 250,
-    TABLES_MS = 30000, /* triggers are read again */
+    TABLES_MS = 30000, /* triggers are read again; sooner where `timeout` is short */
     BLIND_MS = 2000,   /* likewise, while a table is blind */
     STABLE_MS = 10000, /* after that a connection has proved good */
     FIRST_MS = 200,
@@ -651,7 +651,8 @@ static bool canary_is_due(const struct pg_listen *s)
 
 static bool tables_are_due(const struct pg_listen *s)
 {
-    uint64_t every = s->blind ? BLIND_MS : TABLES_MS;
+    uint64_t every = 10 * s->timeout_ms < TABLES_MS ? 10 * s->timeout_ms : TABLES_MS;
+    every = s->blind ? BLIND_MS : every;
     return !s->channel && uv_now(s->loop) - s->tables_at >= every;
 }
 
