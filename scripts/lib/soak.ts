@@ -48,6 +48,8 @@ const settings = (round: number): Config =>
       batch: round % 2 ? '20ms' : '5ms',
       heartbeat: '1s',
       stalled: '5s',
+      /* Full soon, so that what grows later is not a ring that fills. */
+      notices: 100,
       index_memory: '4MiB',
       max_keys: round % 3 ? 30 : 60,
       connections: 2000 + round,
