@@ -15,8 +15,8 @@ import type { Activity, History } from './activity.ts'
 export interface Live {
   client: UnstaleClient
   activity: Activity
-  /** Connects until the returned function is called. */
-  start(): () => void
+  /** Connects until the returned function is called; or leaves the connecting to somebody else, such as a persister. */
+  start(options?: { connect?: boolean }): () => void
 }
 
 /** `url`: where unstale is; empty for the page's own origin. */
@@ -26,9 +26,9 @@ export function createLive(queryClient: QueryClient, options: ClientOptions, con
   return {
     client,
     activity,
-    start() {
+    start({ connect: now = true } = {}) {
       const disconnectQueries = connectQueryClient(queryClient, client, { onEvent: reports(activity.report), ...connect })
-      client.connect()
+      if (now) client.connect()
       return () => {
         client.disconnect()
         disconnectQueries()
