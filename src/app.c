@@ -14,7 +14,6 @@
 
 #include "admin/admin.h"
 #include "admin/notify.h"
-#include "auth/open.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "candidate.h"
@@ -23,6 +22,7 @@
 #include "delivery/exchange.h"
 #include "delivery/worker.h"
 #include "engine.h"
+#include "guard.h"
 #include "hub/hub.h"
 #include "model/scope.h"
 #include "net/mailbox.h"
@@ -72,7 +72,7 @@ struct app {
     struct rules *rules;
     struct hub *hub;
     struct mailbox *box;
-    struct open_auth *auth;
+    struct guard *guard;
     struct endpoints *endpoints;
     struct exchange *exchange;
     struct engine *engine;
@@ -93,7 +93,7 @@ struct app {
     bool reload_again; /* another SIGHUP came meanwhile */
     bool stop_waits;   /* for the reload that has stopped the sources */
     struct candidate *candidate;
-    struct open_auth *old_auth; /* until every thread has forgotten it */
+    struct config *old_config;       /* until every thread has forgotten its sign-in */
     struct endpoints *old_endpoints; /* likewise */
     unsigned limited_left;
     uint64_t reloads_applied, reloads_refused;
@@ -194,8 +194,10 @@ static bool is_ready(void *ctx, struct buf *json)
 
 static void write_metrics(void *ctx, struct buf *text)
 {
-    struct report report = report_of(ctx);
+    const struct app *app = ctx;
+    struct report report = report_of(app);
     report_metrics(&report, text);
+    guard_metrics(app->guard, text);
 }
 
 static void answer_debug(void *ctx, uint64_t conn, unsigned status, struct str json)
@@ -252,6 +254,7 @@ static void close_rest(void *ctx)
     if (app->engine)
         engine_close(app->engine);
     mailbox_close(app->box);
+    guard_close(app->guard);
     uv_close((uv_handle_t *)&app->term, NULL);
     uv_close((uv_handle_t *)&app->interrupt, NULL);
     uv_close((uv_handle_t *)&app->hangup, NULL);
@@ -403,8 +406,7 @@ static struct hub_limits hub_limits_of(const struct config_limits *limits)
                                .batch_ms = limits->batch_ms};
 }
 
-static struct worker_limits worker_limits_of(const struct app *app, const struct config *config,
-                                             const struct open_auth *auth)
+static struct worker_limits worker_limits_of(const struct app *app, const struct config *config)
 {
     const struct config_limits *limits = &config->limits;
     return (struct worker_limits){
@@ -422,19 +424,12 @@ static struct worker_limits worker_limits_of(const struct app *app, const struct
         .publishes_max = limits->publish_queue / app->n_workers + 1,
         .publish_body = limits->publish_body,
         .proxies = config->trusted_proxies,
-        .authorizer = open_authorizer(auth),
+        .streams_max = {[QUOTA_USER] = limits->connections_per_user,
+                        [QUOTA_TOKEN] = limits->connections_per_token,
+                        [QUOTA_ADDRESS] = limits->connections_per_address},
+        .quota = guard_quota(app->guard),
+        .authorizer = guard_authorizer(app->guard),
         .endpoints = app->endpoints};
-}
-
-static struct open_auth *auth_of(const struct config *config)
-{
-    struct open_options options = {0};
-    for (size_t i = 0; i < config->n_sources; i++) {
-        const struct config_source *source = &config->sources[i];
-        if (source->kind == CONFIG_PUBLISH)
-            options = (struct open_options){.publish = true, .token = source->token};
-    }
-    return open_new(&options);
 }
 
 /* ---- reloading ---- */
@@ -457,8 +452,9 @@ static void worker_is_limited(struct app *app)
 {
     if (--app->limited_left > 0)
         return;
-    open_free(app->old_auth);
-    app->old_auth = NULL;
+    guard_forget(app->guard);
+    config_free(app->old_config);
+    app->old_config = NULL;
     endpoints_free(app->old_endpoints);
     app->old_endpoints = NULL;
     log_info(app->log, "app", "%s: reloaded", app->first->file);
@@ -468,10 +464,9 @@ static void worker_is_limited(struct app *app)
 static void tell_limits(struct app *app)
 {
     app->reloading = RELOAD_TELLING;
-    app->old_auth = app->auth;
-    app->auth = auth_of(app->config);
+    guard_change(app->guard, app->config);
     app->limited_left = app->n_workers;
-    const struct worker_limits limits = worker_limits_of(app, app->config, app->auth);
+    const struct worker_limits limits = worker_limits_of(app, app->config);
     app->connections_max = limits.server.connections * app->n_workers;
     for (unsigned i = 0; i < app->n_workers; i++) {
         struct mail_limits *mail = mem_new(sizeof *mail);
@@ -485,8 +480,8 @@ static void tell_limits(struct app *app)
 static void adopt(struct app *app)
 {
     struct candidate *candidate = app->candidate;
-    const bool other_words = words_hash(app->rules, app->config) !=
-                             words_hash(candidate->rules, candidate->config);
+    const bool other_words =
+        words_hash(app->rules, app->config) != words_hash(candidate->rules, candidate->config);
     const struct config_limits *limits = &candidate->config->limits;
     struct rules *old = app->rules;
     app->rules = candidate->rules;
@@ -506,7 +501,7 @@ static void adopt(struct app *app)
         engine_reset_all(app->engine, "reload");
     log_set(app->log, candidate->config->log_level, candidate->config->log_json);
 
-    config_free(app->owned);
+    app->old_config = app->owned;
     app->config = app->owned = candidate->config;
     candidate->config = NULL;
 }
@@ -607,7 +602,7 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
 {
     struct worker_options options = {
         .listen = app->config->listen,
-        .limits = worker_limits_of(app, app->config, app->auth),
+        .limits = worker_limits_of(app, app->config),
         .epoch = hub_epoch(app->hub),
         .start = hub_ticked(app->hub),
         .seed = seed,
@@ -746,7 +741,11 @@ static bool start(struct app *app, struct err *err)
     else if (why.text[0])
         log_warn(app->log, "app", "%s", why.text);
     start_hub(app, &state, seed);
-    app->auth = auth_of(app->config);
+    const struct guard_options guard = {
+        .loop = &app->loop, .listen = app->first->listen, .log = app->log, .seed = seed};
+    app->guard = guard_new(&guard, app->config, err);
+    if (!app->guard)
+        return false;
     app->endpoints = endpoints_new(NULL, app->config->endpoints, app->config->n_endpoints);
     const struct exchange_options exchange = {.hub = app->hub,
                                               .endpoints = app->endpoints,
@@ -799,13 +798,13 @@ static void free_all(struct app *app)
     admin_free(app->admin);
     debug_free(app->debug);
     mailbox_free(app->box, mail_free);
-    open_free(app->auth);
-    open_free(app->old_auth);
+    guard_free(app->guard);
     endpoints_free(app->endpoints);
     endpoints_free(app->old_endpoints);
     hub_free(app->hub);
     rules_free(app->rules);
     config_free(app->owned);
+    config_free(app->old_config);
     candidate_free(app->candidate);
     free(app->workers);
     free(app->worker_stopped);

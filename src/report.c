@@ -210,6 +210,12 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
         all.cuts += one->cuts;
         all.rounds += one->rounds;
         all.heartbeats += one->heartbeats;
+        all.guests.expired += one->guests.expired;
+        all.guests.unknown += one->guests.unknown;
+        all.guests.renewed += one->guests.renewed;
+        all.guests.revoked += one->guests.revoked;
+        all.guests.granted += one->guests.granted;
+        all.guests.forbidden += one->guests.forbidden;
     }
     const struct metrics_row rows[] = {
         {"unstale_connections", METRICS_GAUGE, all.server.open, "Open connections."},
@@ -236,6 +242,18 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
          "Writes that a socket did not take whole."},
         {"unstale_rounds_total", METRICS_COUNTER, all.rounds, "Catch-up rounds after a cut."},
         {"unstale_heartbeats_total", METRICS_COUNTER, all.heartbeats, "Heartbeats sent."},
+        {"unstale_auth_expired_total", METRICS_COUNTER, all.guests.expired,
+         "Streams that ended with their token or session: 4401."},
+        {"unstale_auth_unknown_total", METRICS_COUNTER, all.guests.unknown,
+         "WebSockets that did not say in time who they are: 4401."},
+        {"unstale_auth_renewed_total", METRICS_COUNTER, all.guests.renewed,
+         "Streams that go on with a new token, or under new settings."},
+        {"unstale_auth_revoked_total", METRICS_COUNTER, all.guests.revoked,
+         "Scopes taken from open streams."},
+        {"unstale_auth_granted_total", METRICS_COUNTER, all.guests.granted,
+         "Scopes added to open streams that follow their family."},
+        {"unstale_auth_forbidden_total", METRICS_COUNTER, all.guests.forbidden,
+         "Streams that ended since no scope was left: 4403."},
     };
     metrics_rows(out, rows, sizeof rows / sizeof rows[0]);
     metrics_family(out, "unstale_connections_closed_total", METRICS_COUNTER,

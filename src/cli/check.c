@@ -11,7 +11,9 @@
 
 static const struct args_option OPTIONS[] = {
     CLI_CONFIG_OPTION,
-    {.name = "print-dialect", .value = "NAME", .help = "print a dialect that is built in; - lists them"},
+    {.name = "print-dialect",
+     .value = "NAME",
+     .help = "print a dialect that is built in; - lists them"},
     {0},
 };
 
@@ -220,18 +222,35 @@ static void print_endpoints(const struct config *config)
         cell_of_line(&grid, config->endpoints_at[i].at);
         grid_cell(&grid, wanted->endpoint->path);
         grid_cell(&grid, wanted->endpoint->dialect.websocket ? STR("ws") : STR("sse"));
-        grid_cell(&grid, told.len ? buf_slice(&told) : STR("notices alone: no rule has its scopes"));
+        grid_cell(&grid,
+                  told.len ? buf_slice(&told) : STR("notices alone: no rule has its scopes"));
         buf_free(&told);
     }
     grid_print(&grid, "", stdout);
     grid_free(&grid);
 }
 
+static void print_auth(const struct auth_spec *auth)
+{
+    if (auth->none) {
+        printf("everyone there may read every scope\n");
+        return;
+    }
+    printf("signed in by%s%s%s; what may be read:", auth->jwt.on ? " token" : "",
+           auth->callback.on ? (auth->jwt.on ? ", callback" : " callback") : "",
+           auth->tickets.on ? (auth->jwt.on || auth->callback.on ? ", ticket" : " ticket") : "");
+    for (size_t i = 0; i < auth->n_scopes; i++)
+        printf(" %.*s%s", STR_ARG(auth->scopes[i].text),
+               auth->scopes[i].n_when ? " (when ...)" : "");
+    printf("%s\n", auth->n_scopes ? "" : " what the sign-in names");
+}
+
 static void print_config(const struct config *config)
 {
     printf("%s is right: %zu source%s, %zu rule%s.\n\n", config->file, config->n_sources,
            plural(config->n_sources), config->rules.n, plural(config->rules.n));
-    printf("listens on %s, everyone there may read every scope\n", config->listen);
+    printf("listens on %s, ", config->listen);
+    print_auth(&config->auth);
     if (config->admin)
         printf("metrics and health on %s\n", config->admin);
     printf("keeps its state in %s\n\n", config->state);
@@ -262,8 +281,10 @@ static enum cli_exit print_dialect(const char *name)
         return CLI_OK;
     }
     if (strcmp(name, "-") != 0)
-        return cli_fail(CLI_USAGE, "there is no dialect \"%s\"; unstale check --print-dialect - "
-                                   "lists them", name);
+        return cli_fail(CLI_USAGE,
+                        "there is no dialect \"%s\"; unstale check --print-dialect - "
+                        "lists them",
+                        name);
     for (size_t i = 0; i < dialects_count(); i++)
         puts(dialects_at(i)->name);
     return CLI_OK;

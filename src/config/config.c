@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "config/address.h"
+#include "config/auth_from_yaml.h"
 #include "config/endpoints_from_yaml.h"
 #include "config/reader.h"
 #include "config/rules_from_yaml.h"
@@ -16,12 +17,10 @@
 /* The tree, and beside it what is made of it, which is never larger by more than a small factor. */
 enum { MEMORY = YAML_MEMORY + 32 * 1024 * 1024 };
 
-static const char AUTH_NONE_ONLY[] = "only \"auth: none\" on a loopback listener exists in this "
-                                     "version (everyone may read every scope)";
-
 /* Where the keys stand that are judged only when all are known. */
 struct places {
     struct place auth, admin, stalled;
+    bool has_auth;
 };
 
 struct top {
@@ -34,16 +33,9 @@ struct top {
 
 static bool read_auth(struct top *top, const struct yaml_entry *entry)
 {
-    const struct yaml *node = entry->value;
     top->places->auth = entry->at;
-    if (node->kind == YAML_TEXT && str_is(node->text, "none")) {
-        top->config->auth_none = true;
-        return true;
-    }
-    if (node->kind == YAML_TEXT)
-        return reader_mistyped(top->reader, node, "auth",
-                               "none, the only one that exists in this version");
-    return reader_wrong(top->reader, node->at, "%s", AUTH_NONE_ONLY);
+    top->places->has_auth = true;
+    return auth_from_yaml(top->reader, entry->value, &top->config->auth);
 }
 
 static bool read_endpoints(struct top *top, const struct yaml_entry *entry)
@@ -171,16 +163,24 @@ static const char *default_state(const struct reader *reader)
 static bool check_auth(const struct reader *reader, const struct config *config,
                        const struct places *places)
 {
-    if (!config->auth_none)
+    if (!places->has_auth)
         return reader_wrong(reader, places->auth,
                             "auth is missing; write \"auth: none\" if everyone who reaches the "
                             "listener may read every scope");
     if (config_is_loopback(config->listen))
         return true;
-    return reader_wrong(reader, config->listen_at,
-                        "with \"auth: none\" listen has to be a loopback address such as "
-                        "127.0.0.1:8080; here stands %s",
-                        config->listen);
+    if (config->auth.none)
+        return reader_wrong(reader, config->listen_at,
+                            "with \"auth: none\" listen has to be a loopback address such as "
+                            "127.0.0.1:8080; here stands %s",
+                            config->listen);
+    for (size_t i = 0; i < config->n_sources; i++)
+        if (config->sources[i].kind == CONFIG_PUBLISH && config->sources[i].open)
+            return reader_wrong(reader, config->sources[i].at,
+                                "with \"publish: { open: true }\" listen has to be a loopback "
+                                "address such as 127.0.0.1:8080; here stands %s",
+                                config->listen);
+    return true;
 }
 
 static bool check_whole(const struct reader *reader, const struct config *config,

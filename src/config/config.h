@@ -6,6 +6,7 @@
  * to that part. Everything is owned by the config and immutable. */
 #pragma once
 
+#include "auth/spec.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -44,7 +45,7 @@ struct config_limits {
     uint64_t batch_ms, heartbeat_ms, stalled_ms, spread_ms, drain_ms;
     size_t index_memory, notice_memory, publish_body;
     unsigned max_keys, max_entities, notices, held, families;
-    unsigned connections, connections_per_user;
+    unsigned connections, connections_per_user, connections_per_token, connections_per_address;
     unsigned scopes;        /* per subscription */
     unsigned publish_queue; /* bodies that wait for the hub */
     size_t head;            /* of a request */
@@ -66,7 +67,7 @@ struct config {
     struct proxies trusted_proxies;
     struct config_source *sources;
     size_t n_sources;
-    bool auth_none;
+    struct auth_spec auth;
     struct rules_spec rules;
     struct endpoint_wanted *endpoints; /* one reference each */
     struct config_endpoint_at *endpoints_at;

@@ -477,7 +477,7 @@ static bool check_claims(const struct reader *reader, const struct config *confi
     const struct endpoint *endpoint = config->endpoints[index].endpoint;
     for (size_t s = 0; s < endpoint->n_scopes; s++)
         for (size_t p = 0; p < endpoint->scopes[s].n; p++)
-            if (config->auth_none && endpoint->scopes[s].parts[p].from == ENDPOINT_CLAIM)
+            if (config->auth.none && endpoint->scopes[s].parts[p].from == ENDPOINT_CLAIM)
                 return reader_wrong(reader, config->endpoints_at[index].at,
                                     "the endpoint %.*s: with \"auth: none\" nobody has claims, so "
                                     "{claim.%.*s} is never known",

@@ -3,7 +3,7 @@
  *     GET  /v1/stream     SSE               (DESIGN 5)
  *     GET  /v1/ws         WebSocket
  *     GET  /v1/position
- *     POST /v1/changes, /v1/notices
+ *     POST /v1/changes, /v1/notices, /v1/tickets
  *     GET  a path of `endpoints:`, in the words of its dialect
  *     OPTIONS *           preflight
  *
@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "delivery/authorizer.h"
 #include "delivery/crowd.h"
+#include "delivery/guests.h"
 #include "delivery/mails.h"
 #include "net/server.h"
 
@@ -23,7 +24,9 @@ struct api;
 
 struct api_options {
     unsigned worker;
+    uv_loop_t *loop;
     struct crowd *crowd;
+    struct guests *guests;
     uint64_t epoch;
     struct hash_seed seed;
     const struct log *log;
@@ -34,6 +37,10 @@ struct api_options {
 
 struct api *api_new(const struct api_options *options);
 void api_free(struct api *api);
+/* The authorizer of the limits is another one now; the old one lives until this returns. */
+void api_set_authorizer(struct api *api, const struct authorizer *old);
+/* Nobody waits any more for the application; its handles go with the loop's next turns. */
+void api_close(struct api *api);
 
 void api_request(struct api *api, struct conn *conn, const struct http_request *request,
                  uint64_t now);
@@ -46,6 +53,8 @@ void api_expire(struct api *api, uint64_t now);
 bool api_writable(struct conn *conn);
 /* Before crowd_closed. */
 void api_closed(struct conn *conn);
+/* Every connection that goes, whether the crowd knows it or not. */
+void api_gone(struct api *api, struct conn *conn);
 /* The hub's answer to a publish; takes the mail. */
 void api_published(struct api *api, struct server *server, struct mail_publish *publish);
 /* No new streams from here on: 503, 1013. */

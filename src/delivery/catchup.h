@@ -24,10 +24,10 @@ struct catchup {
     unsigned worker;
     uint64_t conn;
     enum format format;
-    bool hello;    /* the answer begins with `ready` for the scopes from `first_added` on */
-    bool unsent;   /* answered while something else was in flight */
-    bool ends;     /* a reset that this format says by the end of the stream */
-    bool done;     /* the blob ends with the position of the round's target */
+    bool hello;  /* the answer begins with `ready` for the scopes from `first_added` on */
+    bool unsent; /* answered while something else was in flight */
+    bool ends;   /* a reset that this format says by the end of the stream */
+    bool done;   /* the blob ends with the position of the round's target */
     struct round round;
     struct blob *blob;    /* the answer; in the first ask the response head, with which it begins */
     uint32_t n_scopes;    /* those that the subscriber holds */

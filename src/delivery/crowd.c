@@ -152,6 +152,7 @@ static struct catchup *from_here(struct crowd *crowd, struct subscriber *subscri
     struct catchup *catchup =
         catchup_new(subscriber, crowd->options.worker, from, ++crowd->gathering);
     subscriber->greeting = catchup->hello;
+    subscriber->narrowed = false;
     return catchup;
 }
 
@@ -209,12 +210,33 @@ static void granted(struct crowd *crowd, struct subscriber *subscriber)
     crowd->behind--;
 }
 
+static void seat(struct crowd *crowd, struct subscriber *subscriber,
+                 const struct crowd_scope *scope);
+
+/* A round without the scopes that were revoked meanwhile, from what was granted. Those that the
+ * lost answer would have greeted are greeted by the next one; what was promised to them is not
+ * known any more, so they are reset. */
+static void start_narrowed(struct crowd *crowd, struct subscriber *subscriber,
+                           struct catchup *catchup)
+{
+    for (uint32_t i = catchup->first_added; catchup->hello && i < catchup->n_scopes; i++)
+        if (subscriber_find(subscriber, catchup->scopes[i].name) < subscriber->n_places)
+            seat(crowd, subscriber,
+                 &(struct crowd_scope){.name = catchup->scopes[i].name, .since = CATCHUP_LOST});
+    catchup_free(catchup);
+    start_round(crowd, subscriber, NULL);
+}
+
 /* The answer is out: the next step of the round, or its end. */
 static void answered(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
 {
     blob_unref(catchup->blob);
     catchup->blob = NULL;
     catchup->hello = false;
+    if (subscriber->narrowed && !catchup->done) {
+        start_narrowed(crowd, subscriber, catchup);
+        return;
+    }
     if (!catchup->done) {
         subscriber_move(subscriber, SUBSCRIBER_ASKING);
         ask(crowd, catchup);
@@ -277,6 +299,10 @@ static void take_answer(struct crowd *crowd, struct catchup *catchup)
     CHECK(subscriber->state == SUBSCRIBER_OPENING || subscriber->state == SUBSCRIBER_ASKING);
     end_some_time(crowd, subscriber, catchup->ends);
     catchup->ends = false;
+    if (subscriber->narrowed && subscriber->state == SUBSCRIBER_ASKING) {
+        start_narrowed(crowd, subscriber, catchup);
+        return;
+    }
     transmit(crowd, subscriber, catchup);
 }
 
@@ -289,10 +315,14 @@ void crowd_writable(struct crowd *crowd, struct conn *conn)
     }
     struct catchup *catchup = subscriber->catchup;
     subscriber->catchup = NULL;
-    if (subscriber->state == SUBSCRIBER_SENDING && catchup->unsent)
+    if (subscriber->state == SUBSCRIBER_SENDING && catchup->unsent && subscriber->narrowed)
+        start_narrowed(crowd, subscriber, catchup);
+    else if (subscriber->state == SUBSCRIBER_SENDING && catchup->unsent)
         transmit(crowd, subscriber, catchup);
     else if (subscriber->state == SUBSCRIBER_SENDING)
         answered(crowd, subscriber, catchup);
+    else if (subscriber->state == SUBSCRIBER_CUT && catchup && subscriber->narrowed)
+        start_narrowed(crowd, subscriber, catchup);
     else if (subscriber->state == SUBSCRIBER_CUT && catchup)
         start_round(crowd, subscriber, catchup);
     else if (subscriber->state == SUBSCRIBER_CUT)
@@ -728,6 +758,19 @@ void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope)
     roster_leave(crowd->roster, &taken);
 }
 
+bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    if (!crowd_holds(conn, scope))
+        return false;
+    crowd_remove(crowd, conn, scope);
+    if (subscriber->state == SUBSCRIBER_OPENING)
+        crowd_close(crowd, conn, WS_TRY_LATER);
+    else if (subscriber->state != SUBSCRIBER_LIVE)
+        subscriber->narrowed = true;
+    return true;
+}
+
 bool crowd_holds(const struct conn *conn, struct str scope)
 {
     const struct subscriber *subscriber = conn_user(conn);
@@ -738,6 +781,13 @@ size_t crowd_held(const struct conn *conn)
 {
     const struct subscriber *subscriber = conn_user(conn);
     return subscriber->n_places;
+}
+
+void crowd_each_held(const struct conn *conn, void (*each)(void *ctx, struct str scope), void *ctx)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    for (uint32_t i = 0; i < subscriber->n_places; i++)
+        each(ctx, subscriber->places[i].scope->cell.name);
 }
 
 void *crowd_peer(const struct conn *conn)
@@ -755,6 +805,11 @@ void crowd_set_peer(struct conn *conn, void *peer)
 void crowd_set_client(struct crowd *crowd, const struct conn *conn, const char *client)
 {
     clients_add(&crowd->clients, conn_id(conn), client);
+}
+
+const char *crowd_client(const struct crowd *crowd, const struct conn *conn)
+{
+    return clients_find(&crowd->clients, conn_id(conn));
 }
 
 bool crowd_closing(const struct conn *conn)
@@ -811,15 +866,20 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
 {
     struct subscriber *subscriber = conn_user(conn);
     if (subscriber->closing == 0)
-        subscriber->closing = code & 0x3fff;
+        subscriber->closing = code & 0x1fff;
     if (conn_busy(conn))
         return; /* crowd_writable comes back here */
     size_t index = close_code_index(subscriber->closing);
     if (index < CLOSE_CODE_COUNT)
         crowd->close_codes[index]++;
     struct buf text = BUF_INIT(256);
-    ws_close(&text, subscriber->closing, str_of(close_code_sentence(subscriber->closing)));
-    send_text(subscriber, buf_slice(&text));
+    const char *sentence = close_code_sentence(subscriber->closing);
+    if (format_is_websocket((enum format)subscriber->format))
+        ws_close(&text, subscriber->closing, str_of(sentence));
+    else if (subscriber->state != SUBSCRIBER_OPENING && !format_is_dialect((enum format)subscriber->format))
+        events_closed(&text, subscriber->closing, sentence);
+    if (text.len > 0)
+        send_text(subscriber, buf_slice(&text));
     buf_free(&text);
     conn_close(conn, CLOSE_DONE, true);
 }

@@ -62,8 +62,13 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
 void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scopes, size_t n);
 /* Nothing happens where it is not held. */
 void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope);
+/* The right to it has ended: as crowd_remove, and what is on its way from the hub for this stream
+ * is thrown away, since it may speak of the scope. False: it was not held. A stream that has not
+ * begun yet is closed instead. */
+bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope);
 size_t crowd_held(const struct conn *conn);
 bool crowd_holds(const struct conn *conn, struct str scope);
+void crowd_each_held(const struct conn *conn, void (*each)(void *ctx, struct str scope), void *ctx);
 /* A pointer of the owner's at the subscriber, NULL at first. */
 void *crowd_peer(const struct conn *conn);
 void crowd_set_peer(struct conn *conn, void *peer);
@@ -77,6 +82,8 @@ void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, u
                            struct buf *out);
 /* For whom the peer asks, where that is another address; shown by crowd_look. */
 void crowd_set_client(struct crowd *crowd, const struct conn *conn, const char *client);
+/* NULL: it asks for itself. */
+const char *crowd_client(const struct crowd *crowd, const struct conn *conn);
 enum format crowd_format(const struct conn *conn);
 /* Somebody was turned away from an endpoint; for the statistics. */
 void crowd_refused(struct crowd *crowd, enum format format);
@@ -105,8 +112,8 @@ void crowd_set_limits(struct crowd *crowd, uint64_t heartbeat_ms, uint64_t sprea
 /* The list in force from here on; the one before is not looked at any more. Streams of what is
  * served no longer end one by one within the spread. */
 void crowd_set_endpoints(struct crowd *crowd, const struct endpoints *endpoints, uint64_t now);
-/* Ends a WebSocket with a close frame, as soon as what is in flight is out. The first code counts.
- */
+/* Ends a stream, as soon as what is in flight is out: a WebSocket with a close frame, SSE with an
+ * event. The first code counts. */
 void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code);
 
 /* Position of the last tick that everybody live has. */

@@ -149,6 +149,22 @@ void events_heartbeat(struct buf *out, enum format format, uint64_t now_ms, bool
     buf_free(&text);
 }
 
+void events_revoked(struct buf *out, enum format format, struct str scope)
+{
+    struct event event = event_begin(out, format, "revoked");
+    buf_text(out, "\"scope\":");
+    jsontext_string(out, scope);
+    event_end(&event, (struct str){0});
+}
+
+void events_closed(struct buf *out, unsigned code, const char *sentence)
+{
+    struct event event = event_begin(out, FORMAT_SSE, "closed");
+    buf_printf(out, "\"code\":%u,\"error\":", code);
+    jsontext_string(out, str_of(sentence));
+    event_end(&event, (struct str){0});
+}
+
 void events_error(struct buf *out, enum format format, struct str scope, const char *sentence)
 {
     struct event event = event_begin(out, format, "error");

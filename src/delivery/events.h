@@ -47,6 +47,10 @@ void events_position(struct buf *out, enum format format, struct position positi
 void events_heartbeat(struct buf *out, enum format format, uint64_t now_ms, bool current,
                       struct position position);
 
+/* The right to it has ended. */
+void events_revoked(struct buf *out, enum format format, struct str scope);
+/* The last event of an SSE stream that ends for a reason; WebSocket has its close frame. */
+void events_closed(struct buf *out, unsigned code, const char *sentence);
 /* About one scope, or (`scope` empty) about what the client sent. WebSocket only. */
 void events_error(struct buf *out, enum format format, struct str scope, const char *sentence);
 

@@ -32,15 +32,6 @@ struct guests_options {
     unsigned scopes_max; /* of one subscription */
 };
 
-struct guests_stats {
-    uint64_t expired;   /* streams whose identity ended */
-    uint64_t unknown;   /* WebSockets that did not say in time who they are */
-    uint64_t renewed;   /* `token` messages that were taken */
-    uint64_t revoked;   /* scopes taken away */
-    uint64_t granted;   /* scopes added to who follows their family */
-    uint64_t forbidden; /* streams that ended since nothing was left */
-};
-
 struct guests *guests_new(const struct guests_options *options);
 /* Every connection must be gone. */
 void guests_free(struct guests *guests);

@@ -9,6 +9,7 @@
 #include "base/blob.h"
 #include "base/err.h"
 #include "delivery/close_code.h"
+#include "delivery/quota.h"
 #include "delivery/tick.h"
 #include "net/mailbox.h"
 #include "net/proxies.h"
@@ -90,6 +91,7 @@ struct mail_drain {
 
 struct authorizer;
 struct endpoints;
+struct quota;
 
 /* Everything of a delivery thread that a reload changes. */
 struct worker_limits {
@@ -99,6 +101,8 @@ struct worker_limits {
     unsigned publishes_max;
     size_t publish_body;
     struct proxies proxies;
+    unsigned streams_max[QUOTA_KINDS];
+    struct quota *quota;                 /* of all threads; lives longer than they */
     const struct authorizer *authorizer; /* lives until every thread has said MAIL_LIMITED */
     const struct endpoints *endpoints;   /* likewise; NULL: none */
 };
@@ -133,6 +137,16 @@ struct mail_endpoint {
     uint64_t opened, refused;
 };
 
+/* Of the guests of a thread (guests.h). */
+struct guests_stats {
+    uint64_t expired;   /* streams whose identity ended */
+    uint64_t unknown;   /* WebSockets that did not say in time who they are */
+    uint64_t renewed;   /* `token` messages that were taken */
+    uint64_t revoked;   /* scopes taken away */
+    uint64_t granted;   /* scopes added to who follows their family */
+    uint64_t forbidden; /* streams that ended since nothing was left */
+};
+
 struct mail_stats {
     struct mail mail;
     unsigned worker;
@@ -141,4 +155,5 @@ struct mail_stats {
     uint64_t deliveries, cuts, rounds, heartbeats;
     uint64_t close_codes[CLOSE_CODE_COUNT]; /* sent */
     struct mail_endpoint endpoints[FORMAT_COUNT - FORMAT_NATIVE];
+    struct guests_stats guests;
 };

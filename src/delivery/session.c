@@ -10,7 +10,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { SESSION_REPLIES_MAX = 64 * 1024 }; /* of a client that asks and does not read */
+enum {
+    SESSION_REPLIES_MAX = 64 * 1024, /* of a client that asks and does not read */
+    SESSION_MESSAGE_MAX = 64 * 1024,
+};
 
 #define TOO_MANY "too many scopes in one subscription (limits: scopes)"
 
@@ -20,6 +23,7 @@ struct session {
     struct list unfinished; /* in the api's list while the rest of a message is to come */
     uint64_t begun_at;
     struct conn *conn;
+    bool heard; /* its bytes are being looked at: it must not go now */
 };
 
 /* One message on its way. */
@@ -82,13 +86,14 @@ static void subscribe(struct talk *talk, const json_t *names, const json_t *posi
 {
     const struct session_options *options = talk->options;
     struct scopes scopes;
-    scopes_init(&scopes, options->authorizer, options->epoch, options->scopes_max);
+    scopes_init(&scopes, guests_identity(options->guests, talk->conn), options->epoch,
+                options->scopes_max);
     uint64_t since = scopes_since(&scopes, position ? string_of(position) : (struct str){0});
     unsigned close = 0; /* where nothing is left to be read */
     for (size_t i = 0; i < json_array_size(names); i++) {
         struct str name = string_of(json_array_get(names, i));
         struct err err = ERR_INIT;
-        unsigned status = scopes_add(&scopes, NULL, name, since, &err);
+        unsigned status = scopes_add(&scopes, name, since, &err);
         if (status)
             say_error(talk, name, err.text);
         if (status == 401)
@@ -102,6 +107,8 @@ static void subscribe(struct talk *talk, const json_t *names, const json_t *posi
     if (held + more > options->scopes_max) {
         say_error(talk, (struct str){0}, TOO_MANY);
     } else if (scopes.n > 0) {
+        for (size_t i = 0; i < scopes.n_families; i++)
+            guests_follow(options->guests, talk->conn, scopes.families[i]);
         crowd_add(options->crowd, talk->conn, scopes.items, scopes.n);
     } else if (close && held == 0) {
         end(options->crowd, talk->session, close);
@@ -121,16 +128,47 @@ static void on_subscribe(struct talk *talk, const json_t *message)
 
 static void on_unsubscribe(struct talk *talk, const json_t *message)
 {
+    const struct session_options *options = talk->options;
     const json_t *names = json_object_get(message, "scopes");
-    for (size_t i = 0; i < json_array_size(names); i++)
-        crowd_remove(talk->options->crowd, talk->conn, string_of(json_array_get(names, i)));
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        struct str name = string_of(json_array_get(names, i));
+        if (scope_is_family(name))
+            guests_unfollow(options->guests, talk->conn, name);
+        else
+            crowd_remove(options->crowd, talk->conn, name);
+    }
 }
 
+/* Refreshes in place: nothing is interrupted, and rights that are other ones now take effect. */
 static void on_token(struct talk *talk, const json_t *message)
 {
-    /* Without authentication there is nothing that a token could change. */
-    if (!json_is_string(json_object_get(message, "token")))
+    const struct session_options *options = talk->options;
+    const struct identity *old = guests_identity(options->guests, talk->conn);
+    const json_t *token = json_object_get(message, "token");
+    struct admission admission = {.err = ERR_INIT};
+    if (!json_is_string(token)) {
         say_error(talk, (struct str){0}, "token: \"token\" is missing");
+        return;
+    }
+    if (identity_way(old) == IDENTITY_EVERYONE)
+        return; /* without authentication there is nothing that a token could change */
+    options->authorizer->renew(options->authorizer->ctx, old, string_of(token), &admission);
+    if (admission.answer != AUTHORIZER_YES) {
+        say_error(talk, (struct str){0}, admission.err.text);
+        /* Who was let in stays so until the first token's end. */
+        if (identity_way(old) == IDENTITY_NOBODY)
+            end(options->crowd, talk->session,
+                admission.answer == AUTHORIZER_LATER ? WS_TRY_LATER : CLOSE_CODE_TOKEN);
+        return;
+    }
+    if (identity_way(old) == IDENTITY_NOBODY &&
+        !options->seat(options->seat_ctx, talk->conn, admission.identity)) {
+        identity_free(admission.identity);
+        say_error(talk, (struct str){0}, "there are too many streams of you already; close some");
+        end(options->crowd, talk->session, WS_TRY_LATER);
+        return;
+    }
+    guests_replace(options->guests, talk->conn, admission.identity);
 }
 
 static void on_ping(struct talk *talk, const json_t *message)
@@ -207,17 +245,17 @@ static void on_event(struct talk *talk, enum ws_read read, const struct ws_event
 
 static void release(struct session *session)
 {
-    if (ws_reader_idle(&session->reader) && session->replies.len == 0)
+    if (!session->heard && ws_reader_idle(&session->reader) && session->replies.len == 0)
         session_free(session->conn);
 }
 
-static struct session *session_of(const struct session_options *options, struct conn *conn)
+static struct session *session_of(struct conn *conn)
 {
     struct session *session = crowd_peer(conn);
     if (session)
         return session;
     session = mem_new(sizeof *session);
-    session->reader = WS_READER_INIT((uint32_t)options->message_max);
+    session->reader = WS_READER_INIT(SESSION_MESSAGE_MAX);
     session->replies = BUF_INIT(SESSION_REPLIES_MAX);
     session->conn = conn;
     list_init(&session->unfinished);
@@ -225,11 +263,22 @@ static struct session *session_of(const struct session_options *options, struct 
     return session;
 }
 
+void session_say(struct crowd *crowd, struct conn *conn, struct str event)
+{
+    struct session *session = session_of(conn);
+    buf_str(&session->replies, event);
+    if (session->replies.overflow)
+        end(crowd, session, WS_POLICY);
+    flush(session);
+    release(session);
+}
+
 void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes)
 {
-    struct session *session = session_of(options, conn);
+    struct session *session = session_of(conn);
     struct talk talk = {
         .options = options, .conn = conn, .session = session, .format = crowd_format(conn)};
+    session->heard = true;
     while (bytes.n > 0 && !crowd_closing(conn)) {
         struct ws_event event;
         size_t used = 0;
@@ -246,6 +295,7 @@ void session_bytes(const struct session_options *options, struct conn *conn, str
         session->begun_at = options->now;
         list_push_back(options->unfinished, &session->unfinished);
     }
+    session->heard = false;
     flush(session);
     release(session);
 }

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "delivery/authorizer.h"
 #include "delivery/crowd.h"
+#include "delivery/guests.h"
 #include "net/server.h"
 
 #include <stdbool.h>
@@ -23,10 +24,13 @@
 
 struct session_options {
     struct crowd *crowd;
+    struct guests *guests;
     const struct authorizer *authorizer;
+    /* Somebody said who it is: takes a seat for that one, or false, and the stream is ended. */
+    bool (*seat)(void *ctx, struct conn *conn, const struct identity *identity);
+    void *seat_ctx;
     uint64_t epoch;
     unsigned scopes_max;
-    size_t message_max;
     uint64_t message_ms;     /* from the first byte of a message to its last one */
     struct list *unfinished; /* of the caller: sessions that wait for the rest of a message */
     uint64_t now, wall_ms;
@@ -34,6 +38,8 @@ struct session_options {
 
 /* The crowd knows the connection and does not close it. */
 void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes);
+/* Says something to a stream of either transport, now or when its socket is free. */
+void session_say(struct crowd *crowd, struct conn *conn, struct str event);
 /* Ends those whose message takes too long. */
 void session_expire(const struct session_options *options);
 /* What waits is sent first. True: the connection is free for the crowd. */

@@ -49,9 +49,10 @@ struct subscriber {
     uint64_t beat_at;  /* ms of the loop's clock */
     uint32_t n_places, n_added;
     uint32_t opened_s;     /* of the loop's clock */
-    uint16_t closing : 14; /* the close code to be sent as soon as nothing is in flight, 0: none */
+    uint16_t closing : 13; /* the close code to be sent as soon as nothing is in flight, 0: none */
     uint16_t greeting : 1; /* a `ready` is on its way from the hub */
     uint16_t ending : 1;   /* stands in the crowd's endings */
+    uint16_t narrowed : 1; /* what is on its way from the hub speaks of a scope that was revoked */
     uint8_t state;
     uint8_t format;
 };

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "delivery/api.h"
 #include "delivery/crowd.h"
+#include "delivery/guests.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct worker {
     struct server *server;
     struct mailbox *box;
     struct crowd *crowd;
+    struct guests *guests;
     struct api *api;
     uv_timer_t beat, stats, end;
     uv_prepare_t post;
@@ -70,8 +72,10 @@ static void on_writable(void *ctx, struct conn *conn)
 static void on_closed(void *ctx, struct conn *conn, enum close_reason reason)
 {
     struct worker *worker = ctx;
+    api_gone(worker->api, conn);
     if (conn_user(conn)) {
         api_closed(conn);
+        guests_remove(worker->guests, conn);
         crowd_closed(worker->crowd, conn);
     }
 }
@@ -103,6 +107,7 @@ static void on_beat(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     api_expire(worker->api, uv_now(&worker->loop));
+    guests_expire(worker->guests, uv_now(&worker->loop), wall_ms());
     bool more = crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms());
     uv_timer_start(timer, on_beat, more ? 1 : crowd_beat_every(worker->crowd), 0);
 }
@@ -114,6 +119,7 @@ static void send_stats(struct worker *worker)
     stats->worker = worker->options.index;
     stats->server = *server_stats(worker->server);
     crowd_stats(worker->crowd, stats);
+    guests_stats(worker->guests, &stats->guests);
     to_hub(worker, &stats->mail);
 }
 
@@ -142,6 +148,7 @@ static void on_stopped(void *ctx)
     uv_close((uv_handle_t *)&worker->end, NULL);
     uv_close((uv_handle_t *)&worker->post, NULL);
     mailbox_close(worker->box);
+    api_close(worker->api);
     tell(worker, MAIL_STOPPED);
     mailbox_wake(worker->options.to_hub);
 }
@@ -215,11 +222,18 @@ static void on_stop(void *ctx)
 static void set_limits(struct worker *worker, struct mail_limits *mail)
 {
     const struct worker_limits *limits = &mail->limits;
+    const struct authorizer *old = worker->options.limits.authorizer;
     worker->options.limits = *limits;
     server_set_limits(worker->server, &limits->server);
     crowd_set_limits(worker->crowd, limits->heartbeat_ms, limits->spread_ms,
                      limits->server.stalled_ms, uv_now(&worker->loop));
     crowd_set_endpoints(worker->crowd, limits->endpoints, uv_now(&worker->loop));
+    api_set_authorizer(worker->api, old);
+    /* From nobody's to somebody's, or the other way: nothing is known of those who are here. */
+    if (old->credentials != limits->authorizer->credentials)
+        crowd_end(worker->crowd, SIZE_MAX, true, uv_hrtime());
+    else
+        guests_recheck(worker->guests, limits->authorizer);
     uv_timer_start(&worker->beat, on_beat, 0, 0); /* it may be called more often now */
     mail->mail.kind = MAIL_LIMITED;
     to_hub(worker, &mail->mail);
@@ -291,8 +305,13 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                         .post = to_hub,
                                         .stop = on_stop};
     worker->crowd = crowd_new(&crowd);
+    const struct guests_options guests = {
+        .crowd = worker->crowd, .server = worker->server, .scopes_max = options->limits.scopes_max};
+    worker->guests = guests_new(&guests);
     const struct api_options api = {.worker = options->index,
+                                    .loop = &worker->loop,
                                     .crowd = worker->crowd,
+                                    .guests = worker->guests,
                                     .epoch = options->epoch,
                                     .seed = options->seed,
                                     .log = options->log,
@@ -334,6 +353,7 @@ void worker_free(struct worker *worker)
         return;
     pthread_join(worker->thread, NULL);
     api_free(worker->api);
+    guests_free(worker->guests);
     crowd_free(worker->crowd);
     server_free(worker->server);
     mailbox_free(worker->box, mail_free);

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(rules);
     arena_init(&arena, 64 * 1024 * 1024);
     CHECK(watch_from_rules(rules, &arena));
-    CHECK(config->auth_none && config_is_loopback(config->listen) && config->n_sources > 0 &&
+    CHECK((!config->auth.none || config_is_loopback(config->listen)) && config->n_sources > 0 &&
           config->state);
     arena_free(&arena);
     rules_free(rules);

@@ -95,7 +95,7 @@ static void defaults_are_filled_in(void **state)
     assert_int_equal(config->limits.connections_per_user, 20);
     assert_int_equal(config->log_level, LOG_INFO);
     assert_false(config->log_json);
-    assert_true(config->auth_none);
+    assert_true(config->auth.none);
     assert_int_equal(config->rules.n, 0);
     config_free(config);
 }

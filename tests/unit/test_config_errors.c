@@ -12,6 +12,7 @@
 
 /* Makes a whole configuration of a row's text, below it so that its lines keep their numbers. */
 #define AUTH    "\nauth: none\n"
+#define SECRET  "abcdefghijklmnopqrstuvwxyz012345"
 #define SOURCES "\nsources: [{publish: {open: true}}]\n"
 #define REST    AUTH SOURCES
 
@@ -111,18 +112,81 @@ static const struct row {
     {SOURCES, "u.yaml: auth is missing; write \"auth: none\" if everyone who reaches the listener "
               "may read every scope"},
     {"auth:" SOURCES,
-     "u.yaml:1:6: auth is none, the only one that exists in this version; here stands nothing"},
+     "u.yaml:1:6: auth is none, or a mapping with jwt, callback or tickets; here stands nothing"},
     {"auth: nonee" SOURCES,
-     "u.yaml:1:7: auth is none, the only one that exists in this version; here stands \"nonee\""},
-    {"auth: { jwt: { keys_file: a } }" SOURCES,
-     "u.yaml:1:7: only \"auth: none\" on a loopback listener exists in this "
-     "version (everyone may read every scope)"},
-    {"auth:\n  scopes: [\"user:{sub}\"]" SOURCES,
-     "u.yaml:2:3: only \"auth: none\" on a loopback listener exists in this "
-     "version (everyone may read every scope)"},
+     "u.yaml:1:7: auth is none, or a mapping with jwt, callback or tickets; here stands \"nonee\""},
     {"auth: [none]" SOURCES,
-     "u.yaml:1:7: only \"auth: none\" on a loopback listener exists in this "
-     "version (everyone may read every scope)"},
+     "u.yaml:1:7: auth is none, or a mapping with jwt, callback or tickets; here stands a list"},
+    {"auth:\n  scopes: [\"user:{sub}\"]" SOURCES,
+     "u.yaml:2:3: auth says not who may come in: it is none, or a mapping with jwt, callback or "
+     "tickets"},
+    {"auth: { jtw: {} }" SOURCES, "u.yaml:1:9: unknown key \"jtw\" (did you mean \"jwt\"?)"},
+    {"auth: { issuer: x }" SOURCES,
+     "u.yaml:1:9: unknown key \"issuer\" (it belongs in auth: jwt:)"},
+    {"auth: { jwt: {} }" SOURCES,
+     "u.yaml:1:14: jwt needs keys to check tokens with: keys_file, pem, secret_file, secret or "
+     "jwks_url"},
+    {"auth: { jwt: none }" SOURCES, "u.yaml:1:14: jwt is a mapping; here stands \"none\""},
+    {"auth: { jwt: { keys_file: keys.json } }" SOURCES,
+     "u.yaml:1:27: keys_file: keys.json: it cannot be read: No "
+     "such file or directory"},
+    {"auth: { jwt: { secret_file: empty } }" SOURCES, "u.yaml:1:29: secret_file: empty is empty"},
+    {"auth: { jwt: { secret: " SECRET ", pem: x } }" SOURCES,
+     "u.yaml:1:58: jwt has secret already; the keys come from one place: keys_file, pem, "
+     "secret_file, secret or jwks_url"},
+    {"auth: { jwt: { jwks_url: \"ftp://a/b\" } }" SOURCES,
+     "u.yaml:1:26: jwks_url: only http and https are fetched"},
+    {"auth: { jwt: { secret: " SECRET ", algorithms: [HS265] } }" SOURCES,
+     "u.yaml:1:71: algorithms are HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, "
+     "ES256, ES384 and EdDSA; here stands \"HS265\""},
+    {"auth: { jwt: { secret: " SECRET ", leeway: 1h } }" SOURCES,
+     "u.yaml:1:66: leeway is 1h; it has to be between 0 and 10m"},
+    {"auth: { jwt: { secret: " SECRET ", require_exp: maybe } }" SOURCES,
+     "u.yaml:1:71: require_exp is true or false; here stands \"maybe\""},
+    {"auth: { jwt: { secret: " SECRET ", cookie: \"a=b\" } }" SOURCES,
+     "u.yaml:1:66: no cookie can be called \"a=b\""},
+    {"auth: { callback: {} }" SOURCES,
+     "u.yaml:1:19: callback needs the url of the application's sign-in: { url: "
+     "http://127.0.0.1:3000/unstale/session }"},
+    {"auth: { callback: { url: \"http://a/\", headers: [Cookie] } }" SOURCES,
+     "u.yaml:1:48: headers: \"cookie\" is not passed on; cookies have a key of their own"},
+    {"auth: { callback: { url: \"http://a/\", cookies: false } }" SOURCES,
+     "u.yaml:1:19: callback passes neither cookies nor headers on: nobody could be known by it"},
+    {"auth: { callback: { url: \"http://a/\", cookies: [\"a b\"] } }" SOURCES,
+     "u.yaml:1:48: no cookie can be called \"a b\""},
+    {"auth: { tickets: { ttl: 1h } }" SOURCES,
+     "u.yaml:1:25: ttl is 1h; it has to be between 100ms and 10m"},
+    {"auth: { tickets: {}, scopes: user }" SOURCES,
+     "u.yaml:1:30: scopes is a list; here stands \"user\""},
+    {"auth: { tickets: {}, scopes: [[a]] }" SOURCES,
+     "u.yaml:1:31: an entry of scopes is a text with {claims} in it, or a mapping: { scope: admin, "
+     "when: { role: admin } }; here stands a list"},
+    {"auth: { tickets: {}, scopes: [{sub}] }" SOURCES,
+     "u.yaml:1:31: an entry of scopes is a text with {claims} in it, or a mapping: { scope: admin, "
+     "when: { role: admin } }; here stands a mapping: \"{sub}\" needs quotes"},
+    {"auth: { tickets: {}, scopes: [\"user:{sub\"] }" SOURCES,
+     "u.yaml:1:31: bad template \"user:{sub\": \"{\" is not closed; write \"{{\" for a brace "
+     "(character 6)"},
+    {"auth: { tickets: {}, scopes: [\"p:{a[0]}\"] }" SOURCES,
+     "u.yaml:1:31: \"{a[0]}\": \"[\" is followed by \"]\": {projects[]}"},
+    {"auth: { tickets: {}, scopes: [\"{org}:*\"] }" SOURCES,
+     "u.yaml:1:31: \"{org}:*\": a family of scopes has no {claims} in it"},
+    {"auth: { tickets: {}, scopes: [{ when: { role: a } }] }" SOURCES,
+     "u.yaml:1:31: an entry of scopes has a scope"},
+    {"auth: { tickets: {}, scopes: [{ scope: a, when: admin }] }" SOURCES,
+     "u.yaml:1:49: when is a mapping from a claim to its value, or to a list of values; here "
+     "stands \"admin\""},
+    {"auth: { tickets: {}, scopes: [{ scope: a, when: { role: [] } }] }" SOURCES,
+     "u.yaml:1:57: when: role has no value that it could have"},
+    {"auth: { tickets: {}, origins: [\"*\"] }" SOURCES,
+     "u.yaml:1:32: origins names each of them; with \"*\" every web site could use the sign-in of "
+     "its visitors"},
+    {"auth: { tickets: {}, origins: [app.example.com] }" SOURCES,
+     "u.yaml:1:32: origins are as a browser sends them, https://app.example.com or "
+     "http://127.0.0.1:5173, without a path; here stands \"app.example.com\""},
+    {"listen: 0.0.0.0:80\nauth: { tickets: {} }" SOURCES,
+     "u.yaml:3:11: with \"publish: { open: true }\" listen has to be a loopback address such as "
+     "127.0.0.1:8080; here stands 0.0.0.0:80"},
     {"endpoints: [{ path: /ws }]" REST,
      "u.yaml:1:13: the endpoint /ws does not say whose changes it tells: "
      "scope: [\"project:{query.project_id}\"]"},

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { EPOCH = 77, SCOPES_MAX = 4, MESSAGE_MAX = 2000, MESSAGE_MS = 1000 };
+enum { EPOCH = 77, SCOPES_MAX = 4, MESSAGE_MS = 1000 };
 
 /* ---- a crowd of one, and its socket ---- */
 
@@ -117,19 +117,61 @@ enum conn_sent conn_send(struct conn *conn, const struct piece *pieces, unsigned
 
 /* ---- the client ---- */
 
-/* "no…" may not be read, "who…" needs a token. */
-static enum authorizer_answer may_read(void *ctx, const struct http_request *request,
-                                       struct str scope)
+/* Everybody's, or of somebody who may read "a" to "e". */
+static struct identity *identity_of_all;
+
+const struct identity *guests_identity(const struct guests *guests, const struct conn *conn)
 {
-    assert_null(request);
-    if (str_starts(scope, STR("no")))
-        return AUTHORIZER_NO;
-    if (str_starts(scope, STR("who")))
-        return AUTHORIZER_WHO;
-    return scope_is_family(scope) ? AUTHORIZER_UNBOUNDED : AUTHORIZER_YES;
+    return identity_of_all ? identity_of_all : identity_everyone();
 }
 
-static const struct authorizer authorizer = {.may_read = may_read};
+void guests_follow(struct guests *guests, struct conn *conn, struct str family)
+{
+    buf_printf(&conn->calls, "follow %.*s ", STR_ARG(family));
+}
+
+void guests_unfollow(struct guests *guests, struct conn *conn, struct str family)
+{
+    buf_printf(&conn->calls, "unfollow %.*s ", STR_ARG(family));
+}
+
+void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity)
+{
+    buf_printf(&conn->calls, "is %.*s ", STR_ARG(identity_user(identity)));
+    identity_free(identity);
+}
+
+static struct identity *somebody(const char *user)
+{
+    static const char *const scopes[] = {"a", "b", "c", "d", "e", "q:1"};
+    const struct identity_options options = {
+        .way = IDENTITY_TOKEN, .user = str_of(user), .expires_ms = INT64_MAX};
+    struct identity *identity = identity_new(&options);
+    for (size_t i = 0; i < sizeof scopes / sizeof scopes[0]; i++)
+        identity_grant(identity, str_of(scopes[i]), IDENTITY_CLAIMS);
+    return identity;
+}
+
+/* The token is the user's name; "bad" is none, "later" cannot be looked at now. */
+static void renew(void *ctx, const struct identity *asks, struct str token, struct admission *out)
+{
+    char user[32];
+    snprintf(user, sizeof user, "%.*s", STR_ARG(token));
+    err_set(&out->err, "no");
+    out->answer = str_is(token, "bad")     ? AUTHORIZER_BAD
+                  : str_is(token, "later") ? AUTHORIZER_LATER
+                                           : AUTHORIZER_YES;
+    if (out->answer == AUTHORIZER_YES)
+        out->identity = somebody(user);
+}
+
+/* "full" has all its streams already. */
+static bool seat(void *ctx, struct conn *conn, const struct identity *identity)
+{
+    return !str_is(identity_user(identity), "full");
+}
+
+static const struct authorizer authorizer = {.renew = renew};
 
 struct rig {
     struct list unfinished;
@@ -147,9 +189,9 @@ static struct rig *rig_new(void)
     struct rig *rig = mem_new(sizeof *rig);
     list_init(&rig->unfinished);
     rig->options = (struct session_options){.authorizer = &authorizer,
+                                            .seat = seat,
                                             .epoch = EPOCH,
                                             .scopes_max = SCOPES_MAX,
-                                            .message_max = MESSAGE_MAX,
                                             .message_ms = MESSAGE_MS,
                                             .unfinished = &rig->unfinished,
                                             .now = 5000};
@@ -250,9 +292,8 @@ static void a_subscription_becomes_scopes_with_a_since(void **state)
         {"{\"type\":\"subscribe\",\"scopes\":[\"a\"],\"since\":\"\"}", "+a@fresh ", ""},
         {"{\"type\":\"subscribe\",\"scopes\":[\"a\"],\"since\":null}", "+a@fresh ", ""},
         {"{\"type\":\"subscribe\",\"scopes\":[\"p:*\",\"a\",\"\"]}", "+a@fresh ", "tt"},
-        {"{\"type\":\"subscribe\",\"scopes\":[\"no\",\"a\"]}", "+a@fresh ", "t"},
         {"{\"type\":\"subscribe\",\"scopes\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}", "", "t"},
-        {"{\"type\":\"unsubscribe\",\"scopes\":[\"a\",\"\",\"*\"]}", "-a - -* ", ""},
+        {"{\"type\":\"unsubscribe\",\"scopes\":[\"a\",\"\",\"*\"]}", "-a - unfollow * ", ""},
         {"{\"type\":\"subscribe\",\"scopes\":[\"p:*\"]}", "", "t"},
         {"{\"type\":\"token\",\"token\":\"x\"}", "", ""},
         {"{\"type\":\"ping\"}", "", "t"},
@@ -304,14 +345,16 @@ static void a_scope_that_is_held_is_no_more_at_the_limit(void **state)
 static void who_may_read_nothing_is_told_why_and_closed(void **state)
 {
     static const struct {
+        bool nobody;
         const char *say, *calls, *sends;
     } rows[] = {
-        {"{\"type\":\"subscribe\",\"scopes\":[\"no:1\",\"no:2\"]}", "close 4403 ", "ttc"},
-        {"{\"type\":\"subscribe\",\"scopes\":[\"no:1\",\"who:2\"]}", "close 4401 ", "ttc"},
-        {"{\"type\":\"subscribe\",\"scopes\":[\"who:1\",\"no:2\"]}", "close 4401 ", "ttc"},
+        {false, "{\"type\":\"subscribe\",\"scopes\":[\"no:1\",\"no:*\"]}", "close 4403 ", "ttc"},
+        {true, "{\"type\":\"subscribe\",\"scopes\":[\"a\",\"no:*\"]}", "close 4401 ", "ttc"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct rig *rig = rig_new();
+        struct identity *me = somebody("me");
+        identity_of_all = rows[i].nobody ? identity_nobody() : me;
         says(rig, rows[i].say);
         called(rig, rows[i].calls);
         sent(&rig->conn, rows[i].sends);
@@ -319,10 +362,58 @@ static void who_may_read_nothing_is_told_why_and_closed(void **state)
 
         /* With something held it stays. */
         rig = rig_new();
+        identity_of_all = me;
         says(rig, "{\"type\":\"subscribe\",\"scopes\":[\"a\"]}");
+        identity_of_all = rows[i].nobody ? identity_nobody() : me;
         says(rig, rows[i].say);
         called(rig, "+a@fresh ");
         sent(&rig->conn, "tt");
+        rig_free(rig);
+        identity_of_all = NULL;
+        identity_free(me);
+    }
+}
+
+static void a_family_is_what_may_be_read_of_it_and_is_followed(void **state)
+{
+    struct rig *rig = rig_new();
+    struct identity *me = somebody("me");
+    identity_of_all = me;
+    says(rig, "{\"type\":\"subscribe\",\"scopes\":[\"q:*\",\"no\"]}");
+    called(rig, "follow q:* +q:1@fresh ");
+    sent(&rig->conn, "t");
+    says(rig, "{\"type\":\"unsubscribe\",\"scopes\":[\"q:*\"]}");
+    called(rig, "unfollow q:* ");
+    identity_of_all = NULL;
+    identity_free(me);
+    rig_free(rig);
+}
+
+static void a_token_says_who_one_is_or_goes_on_being(void **state)
+{
+    static const struct {
+        bool nobody;
+        const char *say, *calls, *sends;
+    } rows[] = {
+        {true, "{\"type\":\"token\",\"token\":\"me\"}", "is me ", ""},
+        {true, "{\"type\":\"token\",\"token\":\"bad\"}", "close 4401 ", "tc"},
+        {true, "{\"type\":\"token\",\"token\":\"later\"}", "close 1013 ", "tc"},
+        {true, "{\"type\":\"token\",\"token\":\"full\"}", "close 1013 ", "tc"},
+        {true, "{\"type\":\"token\"}", "", "t"},
+        {false, "{\"type\":\"token\",\"token\":\"me\"}", "is me ", ""},
+        {false, "{\"type\":\"token\",\"token\":\"bad\"}", "", "t"},
+        {false, "{\"type\":\"token\",\"token\":\"later\"}", "", "t"},
+        {false, "{\"type\":\"token\",\"token\":7}", "", "t"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rig *rig = rig_new();
+        struct identity *me = somebody("me");
+        identity_of_all = rows[i].nobody ? identity_nobody() : me;
+        says(rig, rows[i].say);
+        called(rig, rows[i].calls);
+        sent(&rig->conn, rows[i].sends);
+        identity_of_all = NULL;
+        identity_free(me);
         rig_free(rig);
     }
 }
@@ -332,7 +423,11 @@ static void answers_wait_for_a_busy_socket_and_go_before_the_close(void **state)
     struct rig *rig = rig_new();
     rig->conn.busy = true;
     says(rig, "{\"type\":\"ping\"}");
+    struct identity *me = somebody("me");
+    identity_of_all = me;
     says(rig, "{\"type\":\"subscribe\",\"scopes\":[\"no\"]}");
+    identity_of_all = NULL;
+    identity_free(me);
     says(rig, "{\"type\":\"ping\"}"); /* is not heard any more */
     sent(&rig->conn, "");
     called(rig, "");
@@ -376,7 +471,6 @@ static void many_errors_of_one_message_reach_who_reads(void **state)
 {
     struct rig *rig = rig_new();
     rig->options.scopes_max = 1000;
-    rig->options.message_max = 64 * 1024;
     struct buf message = BUF_INIT(1 << 16);
     struct buf bytes = BUF_INIT(1 << 16);
     buf_text(&message, "{\"type\":\"subscribe\",\"scopes\":[\"*\"");
@@ -478,6 +572,8 @@ int main(void)
         cmocka_unit_test(positions_are_read_strictly),
         cmocka_unit_test(a_scope_that_is_held_is_no_more_at_the_limit),
         cmocka_unit_test(who_may_read_nothing_is_told_why_and_closed),
+        cmocka_unit_test(a_family_is_what_may_be_read_of_it_and_is_followed),
+        cmocka_unit_test(a_token_says_who_one_is_or_goes_on_being),
         cmocka_unit_test(answers_wait_for_a_busy_socket_and_go_before_the_close),
         cmocka_unit_test(what_waits_is_bounded_and_never_sent_by_halves),
         cmocka_unit_test(many_errors_of_one_message_reach_who_reads),

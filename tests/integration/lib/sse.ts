@@ -51,11 +51,13 @@ export type StreamEvent = { id: string | null } & (
   | { event: 'reset'; data: ResetData }
   | { event: 'heartbeat'; data: HeartbeatData }
   | { event: 'position'; data: { position: string } }
+  | { event: 'revoked'; data: { scope: string } }
+  | { event: 'closed'; data: { code: number; error: string } }
 )
 export type EventName = StreamEvent['event']
 export type Named<N extends EventName> = Extract<StreamEvent, { event: N }>
 
-const NAMES = new Set<string>(['ready', 'stale', 'notice', 'reset', 'heartbeat', 'position'])
+const NAMES = new Set<string>(['ready', 'stale', 'notice', 'reset', 'heartbeat', 'position', 'revoked', 'closed'])
 
 export interface Subscription {
   scopes?: string[]
@@ -64,6 +66,8 @@ export interface Subscription {
   fresh?: string[]
   changes?: boolean
   headers?: Record<string, string>
+  /** More parameters. */
+  query?: Record<string, string>
   /** Reads nothing until `read()`. */
   paused?: boolean
   /** Dies after so many bytes of the body. */
@@ -76,6 +80,7 @@ export function streamQuery(asked: Subscription): string {
     ...(asked.fresh ?? []).map((scope) => `fresh=${encodeURIComponent(scope)}`),
     ...(asked.since === undefined ? [] : [`since=${encodeURIComponent(asked.since)}`]),
     ...(asked.changes ? ['changes=1'] : []),
+    ...Object.entries(asked.query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(value)}`),
   ].join('&')
 }
 

@@ -223,7 +223,7 @@ export class WebSocketStream extends EventStream {
       this.errors.push(rest as unknown as Said)
       return
     }
-    if (!['ready', 'stale', 'notice', 'reset', 'heartbeat', 'position'].includes(String(type))) throw new Error(`no message of ours: ${String(type)}`)
+    if (!['ready', 'stale', 'notice', 'reset', 'heartbeat', 'position', 'revoked'].includes(String(type))) throw new Error(`no message of ours: ${String(type)}`)
     const id = type === 'ready' || type === 'heartbeat' || type === 'position' ? (rest['position'] as string) : null
     if (type === 'notice') {
       // There the type of the notice has another name.
