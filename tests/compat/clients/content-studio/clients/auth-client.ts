@@ -1,0 +1,3 @@
+export const authClient = {
+  useSession: (): { data: { user: { id: string } } | null } => ({ data: { user: { id: '7' } } }),
+}

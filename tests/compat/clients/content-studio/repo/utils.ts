@@ -1,0 +1,1 @@
+export const cn = (...names: unknown[]): string => names.filter(Boolean).join(' ')

@@ -1,0 +1,3 @@
+export const api = {
+  getWebSocketUrl: (path: string): string => `ws://${location.host}${path}`,
+}

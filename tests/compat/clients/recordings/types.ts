@@ -1,0 +1,2 @@
+export type RecordingFilters = Record<string, unknown>
+export type ProjectFilters = Record<string, unknown>

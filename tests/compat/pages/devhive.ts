@@ -1,0 +1,2 @@
+export { queryClient } from '../clients/devhive/lib/queryClient'
+export { cacheInvalidationService } from '../clients/devhive/services/cacheInvalidationService'
