@@ -32,7 +32,7 @@ class CacheInvalidationService {
 
     this.isConnecting = true;
     const wsUrl = `${process.env.REACT_APP_WS_URL || 'wss://devhive-go-backend.fly.dev'}/api/v1/messages/ws?project_id=${projectId}`;
-    
+
     try {
       this.ws = new WebSocket(wsUrl, [], {
         headers: {
@@ -148,13 +148,13 @@ class CacheInvalidationService {
 
       case 'project_members':
         // For member changes, immediately refetch active queries to update UI
-        queryClient.refetchQueries({ 
+        queryClient.refetchQueries({
           queryKey: ['projectMembers', project_id],
           exact: false // Refetch all queries that start with this key
         });
-        queryClient.refetchQueries({ 
+        queryClient.refetchQueries({
           queryKey: ['projects', 'bundle', project_id],
-          exact: false 
+          exact: false
         });
         // Invalidate project list (will refetch when user navigates to it)
         queryClient.invalidateQueries({ queryKey: ['projects', 'list'] });
