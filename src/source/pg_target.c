@@ -44,6 +44,8 @@ static void make_name(struct pg_target *target)
     const char *database = effective(target, defaults, "dbname");
     if (!host)
         host = effective(target, defaults, "hostaddr");
+    if (port && strspn(port, ",") == strlen(port)) /* several hosts, no port for any of them */
+        port = NULL;
     if (!database)
         database = effective(target, defaults, "user");
     struct buf name = BUF_INIT(NAME_MAX_BYTES);
