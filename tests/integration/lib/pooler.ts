@@ -31,7 +31,7 @@ class Backend {
   readonly hello: Buffer[] = []
   ready = false
   client: Client | null = null
-  #rest = Buffer.alloc(0)
+  #rest: Buffer = Buffer.alloc(0)
 
   constructor(port: number, startup: Buffer, pool: Pooler) {
     this.socket = connect(port, '127.0.0.1', () => this.socket.write(startup))
@@ -62,7 +62,7 @@ class Client {
   backend: Backend | null = null
   greeted = false
   readonly waiting: Buffer[] = []
-  #rest = Buffer.alloc(0)
+  #rest: Buffer = Buffer.alloc(0)
   startup: Buffer | null = null
 
   constructor(socket: Socket, pool: Pooler) {
