@@ -10,6 +10,7 @@ import { matches, WHOLESALE } from './changes.ts'
 import type { ChangeEvent } from './changes.ts'
 import { decode } from './events.ts'
 import type { Change, Decoded, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
+import { classify } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { createLedger } from './ledger.ts'
 import type { Resume } from './ledger.ts'
@@ -188,7 +189,6 @@ export function createClient(options: ClientOptions): UnstaleClient {
   let proven = false
   let transport: Transport | null = null
   let withChanges = false
-  let patterns = 0
 
   let current = false
   let answers: ClientState['scopes'] = {}
@@ -253,14 +253,14 @@ export function createClient(options: ClientOptions): UnstaleClient {
     machine = move(before, input, { now: clock.now(), random: random() }, settings)
     /* Signs of life come with every chunk; the timer looks at them when it fires. */
     if (machine === before || input.type === 'heard') return
-    const started = machine.at === 'opening' && machine.attempt !== before.attempt
-    if (isLive(before) && (started || !isLive(machine))) {
+    const started = machine.attempt !== before.attempt
+    if (started || !isLive(machine)) {
       clock.clearTimeout(tokenTimer)
       connection?.close()
       connection = null
       asked = new Map()
     }
-    if (started) start(machine.attempt, before.failure !== machine.failure ? null : machine.failure)
+    if (started) start(machine)
     schedule()
     if (development && machine.failure?.kind === 'http' && machine.failure !== before.failure) warnOnce('refused', machine.failure.message)
     publish()
@@ -275,14 +275,14 @@ export function createClient(options: ClientOptions): UnstaleClient {
       dispatch({ type: 'wake' })
       if (machine === before) schedule()
     }
-    timer = clock.setTimeout(wake, Math.min(LONGEST_TIMER, Math.max(0, Math.ceil(wait))))
+    timer = clock.setTimeout(wake, Math.max(0, Math.ceil(wait)))
   }
 
-  function start(attempt: number, failure: Failure | null): void {
-    const using = (transport = transports[(first + settings.transports - 1 - machine.others) % transports.length] as Transport)
+  function start({ attempt, others, failure }: Machine): void {
+    const using = (transport = transports[(first + settings.transports - 1 - others) % transports.length] as Transport)
     const open = (token: string | null) => {
       if (!isCurrent(attempt)) return
-      withChanges = options.changes ?? patterns > 0
+      withChanges = options.changes ?? changeTopic.has()
       asked = new Map(scopes.map((scope) => [scope, false]))
       let opened = false
       const handlers = {
@@ -316,8 +316,7 @@ export function createClient(options: ClientOptions): UnstaleClient {
     }
     if (!options.getToken) open(null)
     else {
-      const refused = failure?.status === 401 || failure?.status === 4401
-      askToken(refused ? 'refused' : 'connect').then(open, (error) => fail(attempt, 'token', `no token: ${messageOf(error)}`))
+      askToken(failure && classify(failure) === 'token' ? 'refused' : 'connect').then(open, (error) => fail(attempt, 'token', `no token: ${messageOf(error)}`))
     }
   }
 
@@ -331,13 +330,12 @@ export function createClient(options: ClientOptions): UnstaleClient {
 
   function keepToken(token: string | null): void {
     clock.clearTimeout(tokenTimer)
-    const wait = token === null ? null : refreshIn(token, clock.now())
-    if (wait !== null) tokenTimer = clock.setTimeout(refresh, Math.min(LONGEST_TIMER, wait))
+    const wait = refreshIn(token, clock.now())
+    if (wait) tokenTimer = clock.setTimeout(refresh, Math.min(LONGEST_TIMER, wait))
   }
 
   function refresh(): void {
     const { attempt } = machine
-    if (!isLive(machine)) return
     const through = connection
     if (!through?.send) dispatch({ type: 'rescope' })
     else
@@ -366,13 +364,12 @@ export function createClient(options: ClientOptions): UnstaleClient {
     } else {
       answers = { ...answers, ...ready.scopes }
       for (const scope of answered) {
-        const since = ready.scopes[scope] === 'exact' ? sinces.get(scope) : undefined
-        ledger.joined(scope, since)
+        ledger.joined(scope, ready.scopes[scope] === 'exact' ? sinces.get(scope) : undefined)
         sinces.delete(scope)
         asked.set(scope, true)
       }
     }
-    current = ready.current
+    current = ready.current === true
     name = ready.connection
     dispatch({ type: 'ready', attempt, heartbeat: ready.heartbeat * 1000 })
     if (isCurrent(attempt)) topics.ready?.emit(ready as never)
@@ -399,7 +396,7 @@ export function createClient(options: ClientOptions): UnstaleClient {
         break
       case 'heartbeat':
         ledger.repeated(value.position)
-        current = value.current
+        current = value.current === true
         break
       case 'position':
         ledger.granted(value.position)
@@ -436,7 +433,7 @@ export function createClient(options: ClientOptions): UnstaleClient {
   function rescope(): void {
     const added = scopes.filter((scope) => !asked.has(scope))
     const removed = [...asked.keys()].filter((scope) => !scopes.includes(scope))
-    if (added.length + removed.length === 0 || !isLive(machine)) return
+    if (added.length + removed.length === 0) return
     if (machine.at === 'opening' || !connection?.send) return dispatch({ type: 'rescope' })
     const gone = removed.filter((scope) => asked.get(scope))
     if (gone[0] !== undefined) connection.send({ type: 'unsubscribe', scopes: gone })
@@ -493,14 +490,8 @@ export function createClient(options: ClientOptions): UnstaleClient {
       const remove = changeTopic.add((change) => {
         if (matches(what, change)) listener?.(change)
       })
-      let counted = true
-      patterns += 1
-      if (!withChanges && options.changes === undefined && isLive(machine)) dispatch({ type: 'rescope' })
-      return () => {
-        remove()
-        if (counted) patterns -= 1
-        counted = false
-      }
+      if (!withChanges && options.changes === undefined) dispatch({ type: 'rescope' })
+      return remove
     },
     getPosition: () => ledger.resume(),
     onReady: on('ready'),

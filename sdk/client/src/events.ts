@@ -94,48 +94,29 @@ export type Decoded =
 type Json = Record<string, unknown>
 
 export function decode(event: string, body: unknown): Decoded {
-  if (!Object.hasOwn(SHAPES, event)) return { name: 'unknown' }
+  if (!Object.hasOwn(IS_READABLE, event)) return { name: 'unknown' }
   const name = event as EventName
-  const value: Json = {}
-  for (const member of SHAPES[name].split(' ')) {
-    const [field = '', needed] = member.split('!')
-    const found = (READERS[field] ?? text)(isObject(body) ? body[field] : undefined, event)
-    if (found !== undefined) value[field] = found
-    else if (needed === '') return { name: 'unreadable', event: name }
-  }
-  return { name, value } as unknown as Decoded
+  const value = isObject(body) ? body : {}
+  if (!IS_READABLE[name](value)) return { name: 'unreadable', event: name }
+  if (name !== 'ready') return { name, value } as unknown as Decoded
+  const scopes = Object.fromEntries(Object.entries(value.scopes as Json).map(([scope, answer]) => [scope, answer === 'exact' || answer === 'fresh' ? answer : 'reset']))
+  return { name, value: { ...value, scopes } } as unknown as Decoded
 }
 
-/* The members of each event; with a mark those that it cannot do without. */
-const SHAPES: Record<EventName, string> = {
-  ready: 'connection scopes! position! heartbeat current spread',
-  stale: 'scope! keys! spread changes',
-  reset: 'scopes! reason spread',
-  notice: 'id! scope type data',
-  revoked: 'scope!',
-  heartbeat: 'time current position!',
-  position: 'position!',
-  error: 'error scope',
+/* What an event cannot do without. */
+const IS_READABLE: Record<EventName, (value: Json) => boolean> = {
+  ready: ({ scopes, position }) => isObject(scopes) && isText(position),
+  stale: ({ scope, keys, changes = [] }) => isText(scope) && isList(keys, Array.isArray) && isList(changes, isObject),
+  reset: ({ scopes }) => isList(scopes, isText),
+  notice: ({ id }) => isText(id),
+  revoked: ({ scope }) => isText(scope),
+  heartbeat: ({ position }) => isText(position),
+  position: ({ position }) => isText(position),
+  error: () => true,
 }
 
-const amount = (value: unknown) => (Number(value) > 0 && Number(value) < Infinity ? value : 0)
-
-/** By member, where it is not text: what it is, or undefined when it cannot be understood. */
-const READERS: Record<string, (value: unknown, event: string) => unknown> = {
-  changes: (value) => (Array.isArray(value) ? value.filter(isChange) : undefined),
-  current: (value) => value === true,
-  data: (value) => value,
-  heartbeat: amount,
-  keys: (value) => (Array.isArray(value) && value.every(Array.isArray) ? value : undefined),
-  scopes(value, event) {
-    if (event !== 'ready') return Array.isArray(value) && value.every(isText) ? value : undefined
-    return isObject(value) ? Object.fromEntries(Object.entries(value).map(([scope, answer]) => [scope, answer === 'exact' || answer === 'fresh' ? answer : 'reset'])) : undefined
-  },
-  spread: amount,
-}
-
-function text(value: unknown): string | undefined {
-  return isText(value) ? value : undefined
+function isList(value: unknown, isOne: (one: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isOne)
 }
 
 function isObject(value: unknown): value is Json {
@@ -144,8 +125,4 @@ function isObject(value: unknown): value is Json {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'
-}
-
-function isChange(value: unknown): value is Change {
-  return isObject(value) && isText(value.resource) && isText(value.action)
 }

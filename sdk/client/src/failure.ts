@@ -21,24 +21,12 @@ export interface Failure {
   retryAfter?: number
 }
 
-const CLASSES: Record<number, FailureClass> = {
-  401: 'token',
-  403: 'forbidden',
-  429: 'later',
-  1000: 'lost',
-  1001: 'restart',
-  1005: 'lost',
-  1006: 'lost',
-  1012: 'restart',
-  1013: 'later',
-}
-
 export function classify({ status = 0 }: Failure): FailureClass {
   /* 4401 and 4403 are 401 and 403 for those who cannot see a status. */
   const code = status > 4000 ? status - 4000 : status
-  return CLASSES[code] ?? (code > 499 && code < 600 ? 'later' : code > 399 ? 'mistake' : 'lost')
-}
-
-export function closed(status: number, reason = ''): Failure {
-  return { kind: status === 1006 ? 'network' : 'closed', status, message: `closed with ${status}${reason && `: ${reason}`}` }
+  if (code === 401) return 'token'
+  if (code === 403) return 'forbidden'
+  if (code === 429 || code === 1013 || (code > 499 && code < 600)) return 'later'
+  if (code === 1012 || code === 1001) return 'restart'
+  return code > 399 && ![1000, 1005, 1006].includes(code) ? 'mistake' : 'lost'
 }

@@ -3,10 +3,10 @@
 const EARLY = 30_000
 
 /** Milliseconds, or null if the token does not say. */
-export function refreshIn(token: string, now: number): number | null {
+export function refreshIn(token: string | null, now: number): number | null {
   try {
-    const [, payload = ''] = token.split('.')
-    const { exp } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')))
+    const [, payload] = token!.split('.')
+    const { exp } = JSON.parse(atob(payload!.replaceAll('-', '+').replaceAll('_', '/')))
     const left = exp * 1000 - now
     return left > 0 ? Math.max(left - EARLY, left / 2) : null
   } catch {

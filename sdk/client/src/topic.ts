@@ -9,6 +9,8 @@ export type Unsubscribe = () => void
 export interface Topic<T> {
   add(listener: (value: T) => void): Unsubscribe
   emit(value: T): void
+  /** Whether anybody listens. */
+  has(): boolean
 }
 
 export function createTopic<T>(onThrown: (error: unknown) => void): Topic<T> {
@@ -22,6 +24,7 @@ export function createTopic<T>(onThrown: (error: unknown) => void): Topic<T> {
         entries.delete(entry)
       }
     },
+    has: () => entries.size > 0,
     emit(value) {
       for (const entry of [...entries]) {
         if (!entries.has(entry)) continue

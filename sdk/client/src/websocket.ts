@@ -4,7 +4,6 @@
  * message: headers cannot be set, and an address ends up in logs.
  */
 
-import { closed } from './failure.ts'
 import { parseJson } from './transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -28,15 +27,13 @@ export function webSocketTransport(constructor?: SocketConstructor): Transport {
       socket.onmessage = ({ data }) => {
         if (over) return
         onHeard()
-        const body = parseJson(String(data)) as { type?: unknown; notice?: unknown } | null
-        const name = String(body?.type)
-        if (body && name === 'notice') body.type = body.notice
-        onEvent(name, body)
+        const { type, notice, ...body } = (parseJson(String(data)) ?? {}) as { type?: unknown; notice?: unknown }
+        onEvent(String(type), notice === undefined ? body : { ...body, type: notice })
       }
       socket.onclose = ({ code, reason }) => {
         if (over) return
         over = true
-        onEnd(closed(code, reason))
+        onEnd({ kind: code === 1006 ? 'network' : 'closed', status: code, message: `closed with ${code}${reason && `: ${reason}`}` })
       }
       return {
         send,

@@ -83,7 +83,7 @@ export function connectQueryClient(
   /** The marks of one chunk of the stream arrive in one go; the cache is walked once for all of them. */
   function take(marks: readonly (ReportedMark & { eager?: boolean | undefined })[], spread: number): void {
     if (pending.length === 0 && marks.length > 0) queueMicrotask(flush)
-    const due = clock.now() + random() * spread
+    const due = clock.now() + random() * (spread || 0)
     for (const mark of marks) pending.push({ ...mark, due })
   }
 
