@@ -49,7 +49,7 @@ async function asked(demo: Demo, path: string): Promise<number> {
 /** A page that nothing is pushed to. */
 async function alone(t: TestContext, demo: Demo, path: string): Promise<Tab> {
   const tab = await arrive(t, demo, 'Ada Lindgren', path)
-  tab.announce(/v1\/stream/)
+  tab.announce(/events\/stream/)
   tab.announce(/ERR_|Failed to load/)
   return tab
 }
@@ -229,7 +229,7 @@ test('while pushes arrive, data stays fresh for more than 30 s', async (t) => {
 test('the stream comes back after the server was restarted, and tells what happened meanwhile', async (t) => {
   const demo = await start(t)
   const bo = await signIn(t, demo, 'Bo Achebe', '/repositories')
-  bo.announce(/v1\/stream/)
+  bo.announce(/events\/stream/)
   bo.announce(/ERR_|Failed to load/)
   await demo.killUnstale()
   await bo.panel.getByText('Offline', { exact: true }).waitFor()
@@ -250,6 +250,16 @@ test('who signs out is disconnected, and the next one gets nothing of the last o
   await tab.page.getByText('Changed last').waitFor()
   assert.equal(await stat(tab, 'users').count(), 0)
   assert.equal(await tab.page.getByRole('link', { name: 'Users' }).count(), 0)
+})
+
+test('who reloads the page is still signed in, and listens to the stream that the document describes', async (t) => {
+  const demo = await start(t)
+  const bo = await signIn(t, demo, 'Bo Achebe', '/repositories')
+  const [request] = await Promise.all([bo.page.waitForRequest(/\/api\/v1\/events\/stream/), bo.page.reload()])
+  assert.equal(request.headers()['accept'], 'text/event-stream')
+  await bo.ready()
+  await demo.sql("INSERT INTO repositories (id) VALUES ('a-new-one')")
+  await bo.row('a-new-one').waitFor()
 })
 
 test('events of the administration reach administrators only', async (t) => {

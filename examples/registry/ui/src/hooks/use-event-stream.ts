@@ -7,14 +7,15 @@ import type { Live } from '@unstale-examples/ui/live/live.tsx'
 import type { User } from '@unstale-examples/ui/lib/rest.ts'
 import { mapChanges } from '@unstale/query/map'
 import { useEffect, useMemo } from 'react'
+import { entityChangedStream } from './entity-changed.ts'
 import { EVENT_INVALIDATION_MAP } from './event-invalidation-map.ts'
 
 /** What an administrator may see, only administrators are told. */
 const scopesOf = ({ role }: User) => (role === 'admin' ? ['signed-in', 'admin'] : ['signed-in'])
 
 export function createEventStream(queryClient: QueryClient, url: string, user: User): Live {
-  const stream = { url, scopes: scopesOf(user), changes: true, transport: 'sse' } as const
-  return createLive(queryClient, stream, { map: mapChanges(EVENT_INVALIDATION_MAP) })
+  const transport = entityChangedStream(`role=${encodeURIComponent(user.role)}`)
+  return createLive(queryClient, { url, scopes: scopesOf(user), transport }, { map: mapChanges(EVENT_INVALIDATION_MAP) })
 }
 
 /** Connects when mounted for a user, reconnects by itself, disconnects on sign-out and for another user. */
