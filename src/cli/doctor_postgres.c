@@ -1,6 +1,5 @@
 #include "cli/doctor.h"
 
-#include "cli/postgres_triggers.h"
 #include "source/pg_catalog.h"
 #include "source/pg_shell.h"
 #include "source/pg_slot.h"
@@ -458,7 +457,7 @@ static void check_triggers(struct patient *patient)
 {
     const struct watch *watch = patient->doctor->loaded->watch;
     struct err err = ERR_INIT;
-    struct pg_trigger_tables *tables = postgres_triggers_read(patient->shell, watch, &err);
+    struct pg_trigger_tables *tables = pg_shell_triggers(patient->shell, watch, &err);
     if (!tables) {
         doctor_wrong(patient->doctor, "table", DOCTOR_NOTHING, "%s", err.text);
         return;

@@ -1,30 +1,11 @@
 #include "cli/postgres_triggers.h"
 
+#include "source/pg_shell.h"
 #include "source/pg_triggers.h"
 
 #include <stdio.h>
 
 enum { SQL_MAX = 64 << 20, STATEMENT_SECONDS = 60 };
-
-struct pg_trigger_tables *postgres_triggers_read(struct pg_shell *shell, const struct watch *watch,
-                                                 struct err *err)
-{
-    struct pg_trigger_tables *tables = NULL;
-    PGresult *result = NULL;
-    struct buf sql = BUF_INIT(SQL_MAX);
-    pg_trigger_tables_query(&sql, watch);
-    if (buf_byte(&sql, '\0'))
-        result = pg_shell_ask(shell, sql.data, 0, NULL, err);
-    else
-        err_set(err, "the rules name too many tables");
-    if (result)
-        tables = pg_trigger_tables_parse(
-            (struct str){.p = PQgetvalue(result, 0, 0), .n = (size_t)PQgetlength(result, 0, 0)},
-            err);
-    PQclear(result);
-    buf_free(&sql);
-    return tables;
-}
 
 static struct pg_shell *open_shell(const struct postgres_triggers *task, struct err *err)
 {
@@ -62,7 +43,7 @@ static enum cli_exit write_setup(const struct postgres_triggers *task, struct pg
     struct err err = ERR_INIT;
     struct place at = {0};
     enum cli_exit exit = CLI_OK;
-    struct pg_trigger_tables *tables = postgres_triggers_read(shell, task->watch, &err);
+    struct pg_trigger_tables *tables = pg_shell_triggers(shell, task->watch, &err);
     if (!tables) {
         exit = cli_fail(CLI_FAILED, "%s: %s", task->source->shown, err.text);
     } else if (!pg_triggers_setup(task->watch, tables, task->alone, sql, &at, &err)) {

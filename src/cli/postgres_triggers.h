@@ -1,11 +1,9 @@
 /* postgres_triggers: `setup postgres` and `teardown postgres` where changes come by NOTIFY
- * (source/pg_triggers.h), and the catalog that doctor wants, too. */
+ * (source/pg_triggers.h). */
 #pragma once
 
 #include "cli/cli.h"
 #include "config/config.h"
-#include "source/pg_shell.h"
-#include "source/pg_trigger_tables.h"
 #include "source/watch.h"
 
 #include <stdbool.h>
@@ -20,6 +18,3 @@ struct postgres_triggers {
 
 enum cli_exit postgres_triggers_setup(const struct postgres_triggers *task);
 enum cli_exit postgres_triggers_teardown(const struct postgres_triggers *task);
-/* NULL with a sentence. */
-struct pg_trigger_tables *postgres_triggers_read(struct pg_shell *shell, const struct watch *watch,
-                                                 struct err *err);

@@ -1,6 +1,8 @@
 #include "config/databases.h"
 
 #include "source/pg_setup.h"
+#include "source/pg_shell.h"
+#include "source/pg_triggers.h"
 #include "source/sqlite_setup.h"
 
 #include <string.h>
@@ -99,6 +101,40 @@ static bool check_sqlite(const struct config *config, const struct config_source
     return ok;
 }
 
+/* Of a table whose triggers are the application's own nobody but they know what they say. */
+static bool check_listening(const struct config *config, const struct config_source *source,
+                            const struct watch *watch, databases_note *note, void *ctx,
+                            struct err *err)
+{
+    bool alone = !databases_has_others(config, source), ok = true;
+    struct place at = {0};
+    struct err why = ERR_INIT;
+    struct pg_trigger_tables *tables = NULL;
+    struct pg_target *target = pg_target_new(source->url, source->password_file, &why);
+    struct pg_shell *shell =
+        target ? pg_shell_open(target, PG_TARGET_ORDINARY, CONNECT_S, &why) : NULL;
+    if (shell)
+        tables = pg_shell_triggers(shell, watch, &why);
+    if (!tables) {
+        note(ctx, source->shown, DATABASE_UNREADABLE, source->at, why.text);
+        goto out;
+    }
+    for (size_t i = 0; !alone && i < watch->n_tables; i++) {
+        const struct watch_table *table = &watch->tables[i];
+        if (pg_trigger_tables_find(tables, table->table))
+            continue;
+        err_set(&why, "the database has no table \"%.*s\"", STR_ARG(table->table));
+        note(ctx, source->shown, DATABASE_NO_TABLE, table->at, why.text);
+    }
+    ok = source->channel || pg_triggers_check(watch, tables, alone, &at, err) ||
+         config_wrong(config, at, err);
+out:
+    pg_trigger_tables_free(tables);
+    pg_shell_close(shell);
+    pg_target_free(target);
+    return ok;
+}
+
 static bool check_postgres(const struct config *config, const struct config_source *source,
                            const struct watch *watch, databases_note *note, void *ctx,
                            struct err *err)
@@ -108,6 +144,8 @@ static bool check_postgres(const struct config *config, const struct config_sour
                                              .publication = source->publication,
                                              .timeout_s = CONNECT_S,
                                              .watch = watch};
+    if (source->capture == CONFIG_NOTIFY)
+        return check_listening(config, source, watch, note, ctx, err);
     bool alone = !databases_has_others(config, source);
     struct pg_asked asked;
     struct place at = {0};

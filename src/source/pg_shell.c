@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SQL_MAX = 64 << 20 };
+
 struct pg_shell {
     PGconn *pg;
 };
@@ -91,4 +93,24 @@ PGresult *pg_shell_ask(struct pg_shell *shell, const char *sql, int n, const cha
 PGconn *pg_shell_conn(struct pg_shell *shell)
 {
     return shell->pg;
+}
+
+struct pg_trigger_tables *pg_shell_triggers(struct pg_shell *shell, const struct watch *watch,
+                                            struct err *err)
+{
+    struct pg_trigger_tables *tables = NULL;
+    PGresult *result = NULL;
+    struct buf sql = BUF_INIT(SQL_MAX);
+    pg_trigger_tables_query(&sql, watch);
+    if (buf_byte(&sql, '\0'))
+        result = pg_shell_ask(shell, sql.data, 0, NULL, err);
+    else
+        err_set(err, "the rules name too many tables");
+    if (result)
+        tables = pg_trigger_tables_parse(
+            (struct str){.p = PQgetvalue(result, 0, 0), .n = (size_t)PQgetlength(result, 0, 0)},
+            err);
+    PQclear(result);
+    buf_free(&sql);
+    return tables;
 }

@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 #include "source/pg_target.h"
+#include "source/pg_trigger_tables.h"
+#include "source/watch.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -23,3 +25,6 @@ void pg_shell_close(struct pg_shell *shell);
 PGresult *pg_shell_ask(struct pg_shell *shell, const char *sql, int n, const char *const *values,
                        struct err *err);
 PGconn *pg_shell_conn(struct pg_shell *shell);
+/* What pg_triggers.h wants to know of the database. NULL with a sentence. */
+struct pg_trigger_tables *pg_shell_triggers(struct pg_shell *shell, const struct watch *watch,
+                                            struct err *err);

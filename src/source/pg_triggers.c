@@ -318,6 +318,17 @@ bool pg_triggers_setup(const struct watch *watch, const struct pg_trigger_tables
     return ok && (!sql->overflow || err_set(err, "the SQL is larger than %zu bytes", sql->max));
 }
 
+bool pg_triggers_check(const struct watch *watch, const struct pg_trigger_tables *tables,
+                       bool alone, struct place *at, struct err *err)
+{
+    struct plans *plans = plans_new(watch, tables);
+    bool ok = true;
+    for (struct plan *plan; ok && (plan = next_plan(plans)) != NULL;)
+        ok = (!plan->table && !alone) || plan_table(plan, tables, at, err);
+    plans_free(plans);
+    return ok;
+}
+
 bool pg_triggers_teardown(struct buf *sql)
 {
     return buf_text(sql, "DO $unstale$\n"

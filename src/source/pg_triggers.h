@@ -31,6 +31,9 @@
  * that is missing can be in no other database; otherwise it is left out. */
 bool pg_triggers_setup(const struct watch *watch, const struct pg_trigger_tables *tables,
                        bool alone, struct buf *sql, struct place *at, struct err *err);
+/* The same, without writing anything. */
+bool pg_triggers_check(const struct watch *watch, const struct pg_trigger_tables *tables,
+                       bool alone, struct place *at, struct err *err);
 /* Appends the script that removes every function and trigger of ours. */
 bool pg_triggers_teardown(struct buf *sql);
 

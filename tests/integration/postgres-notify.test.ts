@@ -353,6 +353,25 @@ test('the trigger of an application that has one already is understood as it is'
   await stream.next('reset')
 })
 
+test('a rule that the triggers cannot serve stops setup, check and the start, with its line', async (t) => {
+  const own = await cluster()
+  const database = await own.database(`refused_${process.pid}`, `${TASKS} CREATE VIEW seen AS SELECT * FROM tasks; CREATE UNLOGGED TABLE quick(id int PRIMARY KEY)`)
+  const dir = directory(t)
+  const said = async (rules: Record<string, unknown>, ...args: string[]): Promise<string> => {
+    const settings = config({ sources: [{ postgres: own.url(database), ...NOTIFY }], rules })
+    writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(settings, null, 1))
+    const { code, err } = await unstale(dir, args)
+    return `${code} ${err.replace(/^unstale: /, '')}`
+  }
+  const stale = [['x']]
+  for (const args of [['setup', 'postgres'], ['check'], ['serve']]) {
+    assert.match(await said({ tasks: { scope: ['p:{projekt_id}'], stale } }, ...args), /^2 unstale\.yaml:\d+:\d+: the table "tasks" has no column "projekt_id"/)
+    assert.match(await said({ seen: { scope: ['all'], stale } }, ...args), /^2 unstale\.yaml:\d+:\d+: "seen" is a view/)
+    assert.match(await said({ nothing: { scope: ['all'], stale } }, ...args), /^2 unstale\.yaml:\d+:\d+: the database has no table "nothing"/)
+  }
+  assert.equal(await said({ quick: { scope: ['all'], stale } }, 'check'), '0 ')
+})
+
 test('teardown leaves nothing behind', async (t) => {
   const own = await cluster()
   const database = await own.database(`teardown_${process.pid}`, TASKS)
