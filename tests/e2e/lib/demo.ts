@@ -75,7 +75,7 @@ class Backend extends Watched {
   async started(): Promise<void> {
     await this.until('the backend listens', () => {
       if (this.ended) throw new Error(`the backend ended. ${this.described()}`)
-      return this.url
+      return this.url !== '' && this.url
     })
   }
 
