@@ -22,6 +22,9 @@ interface DemoQuery {
 
 /** examples/NAME/demo.json */
 interface Demo {
+  /** SQLite, when nothing is said. */
+  database?: 'postgres'
+  transport?: 'sse' | 'websocket'
   scopes: string[]
   /** Who signs in, where that is needed. */
   user?: string
@@ -78,6 +81,7 @@ const queryClient = new QueryClient({ defaultOptions: { queries: { staleTime: In
 const client = createClient({
   url: unstaleUrl,
   scopes: demo.scopes,
+  ...(demo.transport && { transport: demo.transport }),
   ...(token !== null && { getToken: () => token }),
   onWarning: (warning) => console.log(`the SDK warns: ${warning.message}`),
 })
@@ -113,8 +117,9 @@ try {
   await ask('/api/_counts', { method: 'DELETE' })
 
   const began = performance.now()
-  console.log(`sqlite3: ${demo.change}`)
-  await promisify(execFile)('sqlite3', ['-cmd', '.timeout 5000', database, demo.change])
+  const [shell, ...args] = demo.database === 'postgres' ? ['psql', '-qc', demo.change, database] : ['sqlite3', '-cmd', '.timeout 5000', database, demo.change]
+  console.log(`${shell}: ${demo.change}`)
+  await promisify(execFile)(shell as string, args)
   await becomes(`"${demo.shows}" in the answer for ${demo.touched.path}`, () => shown().includes(demo.shows), (poke) => touched.subscribe(poke))
   const took = Math.round(performance.now() - began)
 
@@ -124,7 +129,7 @@ try {
   console.log(`fetched from the backend: ${JSON.stringify(counts)}`)
   assert.equal(counts[`GET ${demo.touched.path}`], 1, 'the query that shows the row was fetched again, once')
   assert.equal(counts[`GET ${demo.untouched.path}`], undefined, 'the query that does not show the row was left alone')
-  console.log(`${took} ms from sqlite3 to the new answer`)
+  console.log(`${took} ms from ${shell} to the new answer`)
 } catch (error) {
   console.log(`failed: ${error instanceof Error ? error.message : String(error)}`)
   const causes = [client.getState().failure, ...observers.map((observer) => observer.getCurrentResult().error)]

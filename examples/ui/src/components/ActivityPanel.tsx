@@ -189,7 +189,7 @@ function Latency({ happening }: { happening: Happening }) {
 function TryIt({ database, statement, open }: { database: string | null; statement: string; open: boolean }) {
   const [copied, setCopied] = useState(false)
   const [wanted, setWanted] = useState<boolean | null>(null)
-  const command = `sqlite3 ${quote(database ?? 'app.db')} "${statement}"`
+  const command = commandFor(database ?? 'app.db', statement)
 
   useEffect(() => {
     if (!copied) return
@@ -218,6 +218,10 @@ function TryIt({ database, statement, open }: { database: string | null; stateme
       </p>
     </details>
   )
+}
+
+function commandFor(database: string, statement: string): string {
+  return database.startsWith('postgres') ? `psql ${database} -c "${statement}"` : `sqlite3 ${quote(database)} "${statement}"`
 }
 
 function quote(path: string): string {
