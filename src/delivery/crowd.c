@@ -1,7 +1,3 @@
-/* Why a tick is handled in two passes: the first only marks who is due (no system call, so a
- * tick of ten scopes costs each subscriber one entry in one array), the second writes, a
- * bounded number at a time. Between two slices of the second pass connections come and go: the
- * array holds ids, and who is gone by then is not found. */
 #include "delivery/crowd.h"
 
 #include "base/check.h"
@@ -14,13 +10,13 @@
 #include "delivery/events.h"
 #include "delivery/gather.h"
 #include "delivery/look.h"
+#include "delivery/pass.h"
 #include "delivery/roster.h"
 #include "delivery/subscriber.h"
 #include "model/scope.h"
 #include "wire/sse.h"
 #include "wire/ws.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -39,11 +35,7 @@ struct crowd {
     uint64_t ticked; /* of the last finished tick */
     bool current;
 
-    /* The tick that is being written. */
-    struct tick *tick;
-    struct blob *positions[FORMAT_COUNT];
-    uint64_t *due; /* connection ids */
-    size_t n_due, cap_due, next_due;
+    struct pass pass;   /* of the tick that is being written */
     uint64_t gathering; /* stamp: families that this gathering has already taken */
 
     /* A longer heartbeat that waits for the streams that were opened up to raised_s. */
@@ -100,29 +92,17 @@ struct crowd *crowd_new(const struct crowd_options *options)
     return crowd;
 }
 
-static void end_tick(struct crowd *crowd)
-{
-    for (size_t f = 0; f < FORMAT_COUNT; f++) {
-        blob_unref(crowd->positions[f]);
-        crowd->positions[f] = NULL;
-    }
-    tick_unref(crowd->tick);
-    crowd->tick = NULL;
-    crowd->n_due = crowd->next_due = 0;
-}
-
 void crowd_free(struct crowd *crowd)
 {
     if (!crowd)
         return;
     CHECK(crowd->subscribers == 0);
-    end_tick(crowd);
+    pass_free(&crowd->pass);
     LIST_EACH (node, &crowd->inbox)
         mail_free(LIST_ITEM(node, struct mail, node));
     roster_free(crowd->roster);
     clients_free(&crowd->clients);
     endings_free(&crowd->endings);
-    free(crowd->due);
     free(crowd);
 }
 
@@ -205,7 +185,7 @@ static void granted(struct crowd *crowd, struct subscriber *subscriber)
         start_round(crowd, subscriber, NULL);
         return;
     }
-    subscriber->position = 0; /* no tick's: see mark_due */
+    subscriber->position = 0; /* no tick's: see pass.c */
     subscriber_move(subscriber, SUBSCRIBER_LIVE);
     crowd->behind--;
 }
@@ -333,78 +313,6 @@ void crowd_writable(struct crowd *crowd, struct conn *conn)
 
 /* ---- ticks ---- */
 
-static void mark_due(struct crowd *crowd, struct roster_scope *scope)
-{
-    for (uint32_t i = 0; i < scope->n_seats; i++) {
-        struct subscriber *subscriber = scope->seats[i].subscriber;
-        /* Who is behind looks at the cells' ticks when its round ends. position doubles as the
-         * stamp of who is due already: a live subscriber does not use it. */
-        if (subscriber->state != SUBSCRIBER_LIVE || subscriber->position == crowd->tick->position)
-            continue;
-        subscriber->position = crowd->tick->position;
-        if (crowd->n_due == crowd->cap_due) {
-            crowd->cap_due = crowd->cap_due ? crowd->cap_due * 2 : 64;
-            crowd->due = mem_grow(crowd->due, crowd->cap_due * sizeof *crowd->due);
-        }
-        crowd->due[crowd->n_due++] = conn_id(subscriber->conn);
-    }
-}
-
-static void touch(struct roster_cell *cell, uint64_t tick, uint32_t entry)
-{
-    if (cell->tick != tick) {
-        cell->tick = tick;
-        cell->first = entry;
-        cell->entries = 0;
-    }
-    cell->entries++;
-}
-
-static void begin_tick(struct crowd *crowd, struct tick *tick)
-{
-    crowd->tick = tick;
-    for (uint32_t i = 0; i < tick->n_entries; i++) {
-        struct str name = tick->entries[i].scope;
-        if (str_equal(name, SCOPE_EVERY)) {
-            touch(&roster_every(crowd->roster)->cell, tick->position, i);
-            size_t cursor = 0;
-            struct roster_scope *scope;
-            while ((scope = roster_next(crowd->roster, &cursor)))
-                mark_due(crowd, scope);
-        } else if (scope_is_family(name)) {
-            struct roster_family *family = roster_find_family(crowd->roster, name);
-            if (!family)
-                continue;
-            touch(&family->cell, tick->position, i);
-            LIST_EACH (node, &family->scopes)
-                mark_due(crowd, LIST_ITEM(node, struct roster_scope, in_family));
-        } else {
-            struct roster_scope *scope = roster_find(crowd->roster, name);
-            if (!scope)
-                continue;
-            touch(&scope->cell, tick->position, i);
-            mark_due(crowd, scope);
-        }
-    }
-}
-
-/* The tick's position as this format says it; made when somebody is due. */
-static struct blob *position_blob(struct crowd *crowd, enum format format)
-{
-    struct blob **blob = &crowd->positions[format];
-    const struct endpoint *endpoint = endpoints_at(crowd->beats.endpoints, format);
-    if (*blob)
-        return *blob;
-    struct buf text = BUF_INIT(256);
-    if (endpoint)
-        dialect_say_position(&endpoint->dialect, &text, at(crowd, crowd->tick->position));
-    else
-        events_position(&text, format, at(crowd, crowd->tick->position));
-    *blob = blob_new(buf_slice(&text));
-    buf_free(&text);
-    return *blob;
-}
-
 /* Behind from here on: what is in flight will have granted `position`. */
 static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t position)
 {
@@ -420,10 +328,10 @@ static void cut_in(struct crowd *crowd, struct subscriber *subscriber, const str
                    unsigned fell)
 {
     if (fell == gather->n - 1) {
-        cut(crowd, subscriber, crowd->tick->position);
+        cut(crowd, subscriber, crowd->pass.tick->position);
         return;
     }
-    cut(crowd, subscriber, crowd->tick->previous);
+    cut(crowd, subscriber, crowd->pass.tick->previous);
     CHECK(subscriber->n_added == 0); /* a live one is idle only without */
     subscriber->catchup = from_here(crowd, subscriber, subscriber->position);
     for (unsigned i = 0; i <= fell; i++)
@@ -438,16 +346,18 @@ static void deliver(struct crowd *crowd, uint64_t id)
     if (!subscriber || subscriber->state != SUBSCRIBER_LIVE)
         return;
     if (conn_busy(conn)) { /* a heartbeat is still in flight */
-        cut(crowd, subscriber, crowd->tick->previous);
+        cut(crowd, subscriber, crowd->pass.tick->previous);
         return;
     }
     struct gather gather;
-    gather_tick(&gather, crowd->tick, crowd->roster, subscriber,
-                position_blob(crowd, (enum format)subscriber->format), ++crowd->gathering);
+    gather_tick(&gather, crowd->pass.tick, crowd->roster, subscriber,
+                pass_position(&crowd->pass, (enum format)subscriber->format, crowd->beats.endpoints,
+                              crowd->options.epoch),
+                ++crowd->gathering);
     end_some_time(crowd, subscriber, gather.ends && !gather.full);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
-        cut(crowd, subscriber, crowd->tick->previous);
+        cut(crowd, subscriber, crowd->pass.tick->previous);
         start_round(crowd, subscriber, NULL);
         return;
     }
@@ -466,8 +376,8 @@ static void deliver(struct crowd *crowd, uint64_t id)
 
 static void finish_tick(struct crowd *crowd)
 {
-    crowd->ticked = crowd->tick->position;
-    end_tick(crowd);
+    crowd->ticked = crowd->pass.tick->position;
+    pass_end(&crowd->pass);
     struct mail_ticked *ticked = mem_new(sizeof *ticked);
     ticked->mail.kind = MAIL_TICKED;
     ticked->worker = crowd->options.worker;
@@ -488,12 +398,13 @@ bool crowd_work(struct crowd *crowd)
 {
     unsigned budget = CROWD_BUDGET;
     while (budget > 0) {
-        if (crowd->tick) {
-            while (crowd->next_due < crowd->n_due && budget > 0) {
-                deliver(crowd, crowd->due[crowd->next_due++]);
+        if (crowd->pass.tick) {
+            uint64_t conn;
+            while (budget > 0 && pass_next(&crowd->pass, &conn)) {
+                deliver(crowd, conn);
                 budget--;
             }
-            if (crowd->next_due < crowd->n_due)
+            if (!pass_is_over(&crowd->pass))
                 return true;
             finish_tick(crowd);
         }
@@ -503,7 +414,7 @@ bool crowd_work(struct crowd *crowd)
         list_remove(&mail->node);
         switch (mail->kind) {
         case MAIL_TICK:
-            begin_tick(crowd, ((struct mail_tick *)mail)->tick);
+            pass_begin(&crowd->pass, ((struct mail_tick *)mail)->tick, crowd->roster);
             free(mail);
             break;
         case MAIL_ANSWER:
@@ -520,7 +431,7 @@ bool crowd_work(struct crowd *crowd)
             crowd->options.stop(crowd->options.ctx);
         }
     }
-    return crowd->tick || !list_empty(&crowd->inbox);
+    return crowd->pass.tick || !list_empty(&crowd->inbox);
 }
 
 /* ---- heartbeats ---- */
@@ -596,7 +507,7 @@ bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
     crowd->now = now;
     end_due(crowd);
     /* In the middle of a tick some have its position and some do not: the next call will do. */
-    if (crowd->tick)
+    if (crowd->pass.tick)
         return true;
     struct blob *blobs[FORMAT_COUNT] = {NULL};
     unsigned budget = CROWD_BUDGET;
@@ -876,7 +787,8 @@ void crowd_close(struct crowd *crowd, struct conn *conn, unsigned code)
     const char *sentence = close_code_sentence(subscriber->closing);
     if (format_is_websocket((enum format)subscriber->format))
         ws_close(&text, subscriber->closing, str_of(sentence));
-    else if (subscriber->state != SUBSCRIBER_OPENING && !format_is_dialect((enum format)subscriber->format))
+    else if (subscriber->state != SUBSCRIBER_OPENING &&
+             !format_is_dialect((enum format)subscriber->format))
         events_closed(&text, subscriber->closing, sentence);
     if (text.len > 0)
         send_text(subscriber, buf_slice(&text));
