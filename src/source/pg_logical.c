@@ -32,11 +32,12 @@
 
 enum {
     PULSE_MS = 250,
-    STATUS_MS = 5000,  /* between two status updates */
-    SURVEY_MS = 30000, /* publication and identities are looked at again */
-    TROUBLE_MS = 2000, /* likewise, while something is wrong */
-    QUIET_MS = 1000,   /* so long a transaction may stay open without a row */
-    STABLE_MS = 10000, /* after that a connection has proved good */
+    STATUS_MS = 5000,     /* between two status updates */
+    SURVEY_MS = 30000,    /* publication and identities are looked at again */
+    TROUBLE_MS = 2000,    /* likewise, while something is wrong */
+    UNANSWERED_MS = 1000, /* a stop of PostgreSQL is not kept waiting for longer */
+    QUIET_MS = 1000,      /* so long a transaction may stay open without a row */
+    STABLE_MS = 10000,    /* after that a connection has proved good */
     FIRST_MS = 200,
     MAX_MS = 10000,
     WATCH_MEMORY = 64 << 20,
@@ -85,7 +86,7 @@ struct pg_logical {
     bool blocked;           /* the stream waits to be given its bytes again */
     uint32_t stranger;      /* a table that the survey under way is to find */
     uint64_t waiting_since; /* for a slot; 0: not */
-    uint64_t opened_at, heard_at, status_at, surveyed_at, slot_at;
+    uint64_t opened_at, answered_at, heard_at, status_at, surveyed_at, slot_at;
     bool survey_due;
 
     uint64_t connects, emitted_wrong;
@@ -240,15 +241,21 @@ static void settle_place(struct pg_logical *s)
         s->place.lsn = pg_stream_applied(s->stream);
 }
 
+/* PostgreSQL does not stop before its walsenders have been confirmed everything, and while it stops
+ * it answers no questions, so what readers see cannot be waited for. Nobody reads a temporary slot
+ * again: what is in the index is done. With a permanent one, see leave_unanswered. */
+static uint64_t confirmed(const struct pg_logical *s)
+{
+    return s->permanent ? s->place.lsn : pg_stream_applied(s->stream);
+}
+
 static void send_status(struct pg_logical *s, bool reply)
 {
     char bytes[PGOUTPUT_STATUS_BYTES];
     settle_place(s);
-    const struct pgoutput_status status = {.written = s->place.lsn,
-                                           .flushed = s->place.lsn,
-                                           .applied = s->place.lsn,
-                                           .now_us = now_us(),
-                                           .reply = reply};
+    const uint64_t done = confirmed(s);
+    const struct pgoutput_status status = {
+        .written = done, .flushed = done, .applied = done, .now_us = now_us(), .reply = reply};
     pgoutput_status(&status, bytes);
     pg_conn_put(s->conn, (struct str){.p = bytes, .n = sizeof bytes});
     s->status_at = uv_now(s->loop);
@@ -389,7 +396,7 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
     s->place = opened->here;
     s->place.tables = tables;
     s->stream = pg_stream_new(&s->watch, applied, &stream_ops, s);
-    s->opened_at = s->heard_at = s->surveyed_at = uv_now(s->loop);
+    s->opened_at = s->answered_at = s->heard_at = s->surveyed_at = uv_now(s->loop);
     s->status_at = 0;
     s->connects++;
     if (opened->other) {
@@ -593,9 +600,25 @@ static void on_slot(void *ctx, const PGresult *result)
     }
 }
 
+/* What only an answer could bring on: a table that is looked for, readers that see what is settled.
+ * With a permanent slot nothing is lost: it goes on from where it was settled. */
+static bool leave_unanswered(struct pg_logical *s, uint64_t now)
+{
+    bool asks = s->blocked && s->survey_due;
+    bool settles = s->permanent && !pg_hold_is_empty(s->hold);
+    if (pg_side_up(s->side) || !(asks || settles))
+        s->answered_at = now;
+    if (now <= s->answered_at + UNANSWERED_MS)
+        return false;
+    leave(s, "the server answers no questions; perhaps it is being stopped");
+    return true;
+}
+
 static void beat(struct pg_logical *s)
 {
     uint64_t now = uv_now(s->loop);
+    if (leave_unanswered(s, now))
+        return;
     uint64_t heard = pg_conn_heard(s->conn);
     uint64_t every = s->timeout_ms / 4 < STATUS_MS ? s->timeout_ms / 4 : STATUS_MS;
     if (!s->blocked && now > heard + s->timeout_ms) {
