@@ -61,7 +61,7 @@ static enum cli_exit run(const struct args *args)
     ready = ready && (strcmp(args->words[0], "-") == 0
                           ? secret_read_stream("standard input", stdin, &body, &err)
                           : buf_text(&body, args->words[0]));
-    ready = ready && (!file || secret_read(file, &token, &err));
+    ready = ready && (!file || secret_read(SECRET_TOKEN, file, &token, &err));
     if (!ready || (client = client_new(&err)) == NULL ||
         !client_post(client, url.data, file ? token.data : NULL, buf_slice(&body), &answer, &err))
         exit = cli_fail(CLI_FAILED, "%s", err.text);

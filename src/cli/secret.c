@@ -13,16 +13,21 @@ bool secret_read_stream(const char *what, FILE *file, struct buf *out, struct er
     return !ferror(file) || err_set(err, "%s cannot be read: %s", what, strerror(errno));
 }
 
-bool secret_read(const char *path, struct buf *out, struct err *err)
+static bool is_around(enum secret_kind kind, char c)
+{
+    return kind == SECRET_TOKEN ? (unsigned char)c <= ' ' : c == '\n' || c == '\r';
+}
+
+bool secret_read(enum secret_kind kind, const char *path, struct buf *out, struct err *err)
 {
     FILE *file = fopen(path, "re");
     if (!file)
         return err_set(err, "%s cannot be read: %s", path, strerror(errno));
     bool ok = secret_read_stream(path, file, out, err);
     (void)fclose(file);
-    while (ok && out->len && (unsigned char)out->data[out->len - 1] <= ' ')
+    while (ok && out->len && is_around(kind, out->data[out->len - 1]))
         out->len--;
-    while (ok && out->len && (unsigned char)out->data[0] <= ' ')
+    while (ok && kind == SECRET_TOKEN && out->len && is_around(kind, out->data[0]))
         buf_shift(out, 1);
     if (!ok || !buf_byte(out, '\0'))
         return ok && err_set(err, "%s is larger than %zu bytes", path, out->max);

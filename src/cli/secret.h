@@ -1,5 +1,4 @@
-/* secret: a token or a key from a file, as the server reads its own: without the blanks and line
- * ends around it. */
+/* secret: a token or a key from a file, as the server reads its own. */
 #pragma once
 
 #include "base/buf.h"
@@ -10,5 +9,9 @@
 
 /* All of a stream; `what` names it in the sentence. */
 bool secret_read_stream(const char *what, FILE *file, struct buf *out, struct err *err);
+/* What does not count: blanks and line ends around a token, which has none inside; behind a secret,
+ * which may have any bytes, only the editor's line end. */
+enum secret_kind { SECRET_TOKEN, SECRET_BYTES };
+
 /* `out` is NUL-terminated; the NUL does not count. Its maximum is the file's. */
-bool secret_read(const char *path, struct buf *out, struct err *err);
+bool secret_read(enum secret_kind kind, const char *path, struct buf *out, struct err *err);

@@ -140,7 +140,7 @@ static enum cli_exit run(const struct args *args)
                                    "private key can sign for the others");
     if (life && !units_duration(str_of(life), &life_ms))
         return cli_fail(CLI_USAGE, "token: --life is a time such as 90s, 15m or 2h");
-    bool ok = file ? secret_read(file, &secret, &err)
+    bool ok = file ? secret_read(SECRET_BYTES, file, &secret, &err)
                    : buf_text(&secret, plain) || err_set(&err, "the secret is too long");
     ok = ok && good_secret(buf_slice(&secret), alg, &err) &&
          (claims = claims_of(args, now, life_ms, &err)) != NULL;

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ask, Wire } from './lib/http.ts'
-import { binary, config, directory, serve } from './lib/unstale.ts'
+import { bearer, mint, SECRET, within } from './lib/jwt.ts'
+import { binary, config, directory, open, serve, subscribe } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
 
 const NOBODY = 65534
@@ -34,43 +34,51 @@ test('nothing gains rights, and nobody but root looks into the memory', async (t
 
 test('no secret and no token stands in the log, in the metrics or on the admin pages', async (t) => {
   const dir = directory(t)
-  const secret = 'S3cr3t-of-the-publisher'
-  const bearer = 'B3arer-of-somebody'
-  const cookie = 'C00kie-of-somebody'
-  const query = 'Qu3ry-of-somebody'
-  const ticket = 'T1cket-of-somebody'
-  const subprotocol = 'Sub-pr0tocol-of-somebody'
-  const wrong = 'Wr0ng-of-a-publisher'
-  writeFileSync(join(dir, 'publish.token'), `${secret}\n`)
+  const publisher = 'S3cr3t-of-the-publisher'
+  writeFileSync(join(dir, 'publish.token'), `${publisher}\n`)
+  writeFileSync(join(dir, 'jwt.secret'), `${SECRET}\n`)
   const server = await serve(
     t,
-    config({ sources: [{ publish: { token_file: 'publish.token' } }], log: { level: 'debug' } }),
+    config({
+      sources: [{ publish: { token_file: 'publish.token' } }],
+      auth: { jwt: { secret_file: 'jwt.secret', cookie: 'session', query: 'token' }, tickets: {}, scopes: ['a'] },
+      log: { level: 'debug' },
+    }),
     { dir },
   )
+  const token = (place: string): string => mint({ sub: '7', exp: within(3600), place })
+  const [header, cookie, query, offered, message, refused] = ['header', 'cookie', 'query', 'offered', 'message', 'refused'].map(token) as [string, string, string, string, string, string]
   const mark = JSON.stringify({ scope: 'a', keys: [['b']] })
-  assert.equal((await server.ask('/v1/changes', { body: mark, headers: { Authorization: `Bearer ${wrong}` } })).status, 401)
-  assert.equal((await server.ask('/v1/changes', { body: mark, headers: { Authorization: `Bearer ${secret}` } })).status, 202)
-  /* Streams that stay while the admin pages are read, with everything that could identify somebody. */
-  const sse = new Wire(server.at)
-  sse.send(
-    `GET /v1/stream?scope=a&token=${query}&ticket=${ticket} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${bearer}\r\nCookie: session=${cookie}\r\n\r\n`,
-    'GET',
-  )
-  const ws = new Wire(server.at)
-  ws.send(
-    `GET /v1/ws?scope=a&token=${query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
-      `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: unstale, ${subprotocol}\r\nCookie: session=${cookie}\r\n\r\n`,
-    'GET',
-  )
-  await poll('the streams', async () => (await server.metric('unstale_subscribers')) >= 2)
-  /* And requests that are refused for their shape. */
-  for (const path of [`/v1/stream?token=${query}`, `/v1/none?token=${query}`, `/v1/stream?scope=%zz&token=${query}`])
-    await server.ask(path, { headers: { Authorization: `Bearer ${bearer}`, Cookie: `session=${cookie}` } })
-  const pages = await Promise.all(['/debug/connections', '/debug/scopes', '/metrics', '/readyz', '/livez'].map((path) => ask(server.adminAt, path)))
-  sse.socket.destroy()
-  ws.socket.destroy()
+  const wrong = 'Wr0ng-of-a-publisher'
+  assert.equal((await server.ask('/v1/changes', { body: mark, headers: bearer(wrong) })).status, 401)
+  assert.equal((await server.ask('/v1/changes', { body: mark, headers: bearer(publisher) })).status, 202)
+  const issued = await server.ask('/v1/tickets', { body: '{"sub":"8","scopes":["a"]}', headers: bearer(publisher) })
+  const { ticket } = JSON.parse(issued.body) as { ticket: string }
+
+  /* Streams that stay while the admin pages are read: each identified in another place. */
+  const streams = [
+    await subscribe(t, server, { scopes: ['a'], headers: bearer(header) }),
+    await subscribe(t, server, { scopes: ['a'], headers: { Cookie: `session=${cookie}` } }),
+    await subscribe(t, server, { scopes: ['a'], query: { token: query } }),
+    await subscribe(t, server, { scopes: ['a'], query: { ticket } }),
+    await open(t, server, { scopes: ['a'], protocols: `unstale, bearer.${offered}` }),
+  ]
+  const first = await open(t, server)
+  first.say({ type: 'token', token: message }).subscribe(['a'])
+  for (const stream of [...streams, first]) await stream.opened()
+
+  /* And what is refused: for its token, its path, its shape. */
+  const bad = `${refused.slice(0, -4)}AAAA`
+  for (const path of ['/v1/stream?scope=a', `/v1/stream?scope=a&token=${bad}`, `/v1/none?token=${refused}`, `/v1/stream?scope=%zz&token=${refused}`, `/v1/stream?scope=a&ticket=${ticket}`])
+    assert.notEqual((await server.ask(path, { headers: { Cookie: `session=${bad}` } })).status, 200, path)
+  const pages = await Promise.all(['/debug/connections', '/debug/scopes', '/metrics', '/readyz', '/livez'].map((path) => server.admin(path)))
   server.child.kill('SIGHUP')
-  await server.line(/configuration|reload/i)
+  await poll('a reload', async () => (await server.metric('unstale_reloads_total{result="applied"}')) === 1)
+  for (const stream of [...streams, first]) stream.cut()
+  await poll('nobody', async () => (await server.metric('unstale_subscribers')) === 0)
+
   const everything = [server.log, ...pages.map(({ body }) => body)].join('\n')
-  for (const word of [secret, bearer, cookie, query, ticket, subprotocol, wrong]) assert.ok(!everything.includes(word), `${word} in:\n${everything.slice(0, 4000)}`)
+  /* Of a token, what makes it one is the signature. */
+  const secrets = [SECRET, publisher, wrong, ticket, ...[header, cookie, query, offered, message, refused, bad].map((one) => one.split('.')[2] as string)]
+  for (const secret of secrets) assert.ok(!everything.includes(secret), `${secret} in:\n${everything.slice(0, 4000)}`)
 })

@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { binary, directory } from './lib/unstale.ts'
+import { binary, config, directory, serve, subscribe } from './lib/unstale.ts'
 import { PATIENCE } from './lib/wait.ts'
 
 const SECRET = 'a secret of more than sixty-four bytes, which is what HS512 asks for at least'
@@ -33,7 +33,7 @@ function open(token: string, hash = 'sha256'): Parts {
 
 test('a token is signed with the secret of a file, whose line end does not count', (t) => {
   const dir = directory(t)
-  writeFileSync(join(dir, 'secret'), `  ${SECRET}\n`)
+  writeFileSync(join(dir, 'secret'), `${SECRET}\r\n`)
   const before = Math.floor(Date.now() / 1000)
   const ran = mint(dir, '--secret-file', 'secret', 'sub=7', 'projects:=[1,"b"]', 'role=admin')
   assert.equal(ran.code, 0, ran.err)
@@ -47,6 +47,17 @@ test('a token is signed with the secret of a file, whose line end does not count
   // It says loudly what it is, and not into the pipe.
   assert.match(ran.err, /for development/)
   assert.ok(!ran.err.includes(SECRET))
+})
+
+test('the server believes it, with the same file', async (t) => {
+  const dir = directory(t)
+  writeFileSync(join(dir, 'secret'), ` ${SECRET} \n`)
+  const server = await serve(t, config({ auth: { jwt: { secret_file: 'secret', algorithms: 'HS512' }, scopes: ['project:{projects[]}'] } }), { dir })
+  const token = mint(dir, '--secret-file', 'secret', '--algorithm', 'HS512', 'sub=7', 'projects:=[1,2]').out.trim()
+  const stream = await subscribe(t, server, { scopes: ['project:*'], headers: { Authorization: `Bearer ${token}` } })
+  assert.deepEqual(Object.keys((await stream.opened()).data.scopes).sort(), ['project:1', 'project:2'])
+  const other = mint(dir, '--secret-file', 'secret', 'sub=7', 'projects:=[1,2]').out.trim()
+  assert.equal((await server.ask('/v1/stream?scope=project:1', { headers: { Authorization: `Bearer ${other}` } })).status, 401)
 })
 
 test('algorithm, name of the key and life are chosen; claims that are given win', (t) => {
