@@ -6,6 +6,7 @@
 #include "cli/loaded.h"
 #include "config/units.h"
 #include "delivery/dialects.h"
+#include "model/scope.h"
 
 #include <stdio.h>
 
@@ -230,6 +231,41 @@ static void print_endpoints(const struct config *config)
     grid_free(&grid);
 }
 
+/* Whoever is signed in may read what this template of a rule gives. */
+static bool everybody_reads(const struct auth_spec *auth, struct str scope)
+{
+    if (auth->none)
+        return true;
+    for (size_t i = 0; i < auth->n_scopes; i++) {
+        struct str grant = auth->scopes[i].text;
+        if (auth->scopes[i].n_when || str_index(grant, '{') < grant.n)
+            continue;
+        if (str_equal(grant, scope) ||
+            (scope_is_family(grant) && str_starts(scope, scope_stem(grant))))
+            return true;
+    }
+    return false;
+}
+
+/* Marks tell nobody what is in a row; data does. */
+static void note_public_data(const struct config *config)
+{
+    for (size_t i = 0; i < config->rules.n; i++) {
+        const struct spec_rule *rule = &config->rules.rules[i];
+        for (size_t k = 0; rule->n_data && k < rule->scope.n; k++) {
+            const struct spec_text *scope = &rule->scope.items[k];
+            if (!everybody_reads(&config->auth, scope->text))
+                continue;
+            cli_note("%s:%u:%u: data: of %.*s (%.*s%s) goes to the scope %.*s, which everybody%s "
+                     "may read",
+                     config->file, scope->at.line, scope->at.column, STR_ARG(rule->resource.text),
+                     STR_ARG(rule->data[0].column.text), rule->n_data > 1 ? " and others" : "",
+                     STR_ARG(scope->text),
+                     config->auth.none ? " who reaches the listener" : " who is signed in");
+        }
+    }
+}
+
 static void print_auth(const struct auth_spec *auth)
 {
     if (auth->none) {
@@ -260,6 +296,7 @@ static void print_config(const struct config *config)
         fputc('\n', stdout);
         print_rules(&config->rules);
     }
+    note_public_data(config);
 }
 
 static void note(void *ctx, const char *path, enum databases_finding finding, struct place at,

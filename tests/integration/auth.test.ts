@@ -1,13 +1,15 @@
 /* Who may listen: tokens in each of their places, what their claims give, and what is refused how. */
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { bearer, mint, mintWith, SECRET, within } from './lib/jwt.ts'
 import { poll } from './lib/wait.ts'
-import { config, type Config, directory, launch, open, serve, subscribe } from './lib/unstale.ts'
+import { binary, config, type Config, directory, launch, open, serve, subscribe } from './lib/unstale.ts'
 
 const SCOPES = [
   'user:{sub}',
@@ -290,4 +292,26 @@ test('a reload looks again at who is here: other scopes, other keys, another fil
   await reload()
   await first.end()
   await (await subscribe(t, server, { scopes: ['anything'] })).opened()
+})
+
+test('check names data that everybody may read, and the way in', async (t) => {
+  const dir = directory(t)
+  const check = async (auth: unknown): Promise<{ stdout: string; stderr: string }> => {
+    const rules = {
+      tasks: { scope: ['project:{project_id}', 'all'], stale: [['tasks']], data: { title: 'title', more: 'more' } },
+      users: { scope: ['user:{id}'], stale: [['users']], data: { name: 'name' } },
+    }
+    writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(config({ auth, rules })))
+    return promisify(execFile)(binary, ['check', '-c', 'unstale.yaml'], { cwd: dir })
+  }
+  const jwt = { secret: SECRET }
+  const some = await check({ jwt, scopes: ['project:{p[]}', 'all', { scope: 'user:*', when: { role: 'admin' } }] })
+  assert.match(some.stderr, /^unstale: unstale\.yaml:\d+:\d+: data: of tasks \(title and others\) goes to the scope all, which everybody who is signed in may read\n$/)
+  assert.match(some.stdout, /signed in by token; what may be read: project:\{p\[\]\} all user:\* \(when \.\.\.\)/)
+  const none = await check({ jwt, scopes: ['project:{p[]}', 'user:{sub}'] })
+  assert.equal(none.stderr, '')
+  const family = await check({ jwt, scopes: ['project:*'] })
+  assert.match(family.stderr, /goes to the scope project:\{project_id\}/)
+  const open = await check('none')
+  assert.equal(open.stderr.split('\n').length, 4)
 })
