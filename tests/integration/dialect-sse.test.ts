@@ -3,8 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LegacySse, sse, still } from './lib/legacy.ts'
-import { cleanup } from './lib/cleanup.ts'
+import { type LegacySse, sse, still } from './lib/legacy.ts'
 import { type Config, config, directory, serve, type Unstale } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
 
@@ -198,7 +197,6 @@ async function draining(t: Parameters<typeof sse>[0]): Promise<Unstale> {
   for (let i = 0; i < 5; i++) await sse(t, server, REGISTRY)
   server.child.kill('SIGTERM')
   await poll('readyz says so', async () => (await server.admin('/readyz')).status === 503)
-  cleanup(t, () => void server.child.kill('SIGTERM')) // the rest of the drain is nobody's matter
   return server
 }
 

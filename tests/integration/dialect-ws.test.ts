@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cleanup } from './lib/cleanup.ts'
 import { still, ws } from './lib/legacy.ts'
 import { type Config, config, directory, serve } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
@@ -157,5 +156,4 @@ test('a refusal is an HTTP status before the upgrade, so that the backoff of the
   server.child.kill('SIGTERM')
   await poll('readyz says so', async () => (await server.admin('/readyz')).status === 503)
   assert.equal((await ws(t, server, SYNC)).status, 503)
-  cleanup(t, () => void server.child.kill('SIGTERM'))
 })
