@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Result } from '../../bench/lib/load.ts'
 import { cleanup } from './lib/cleanup.ts'
+import { mint, SECRET, within } from './lib/jwt.ts'
 import { type Rude, start } from './lib/programs.ts'
 import { config, serve, type Unstale } from './lib/unstale.ts'
 import { poll, SLOWER } from './lib/wait.ts'
@@ -74,6 +75,39 @@ test('a thousand pages lose nothing while strangers do their worst for a minute'
   /* A sanitizer keeps what was freed for a while, and finds leaks by itself. */
   if (SLOWER === 1) assert.ok(resident(server) <= before.memory + 4 * MIB, `memory grew from ${before.memory} to ${resident(server)} bytes`)
   await server.mark('a', ['b'])
+})
+
+test('tokens that are garbage open nothing, and those that are good stay', async (t) => {
+  const server = await serve(
+    t,
+    config({
+      auth: { jwt: { secret: SECRET, cookie: 'session', query: 'token' }, tickets: {}, scopes: ['rude', 't:*'] },
+      limits: { stalled: '10s', heartbeat: '2s', connections_per_user: 1000, connections_per_token: 0 },
+    }),
+  )
+  const to = `${server.at.host}:${server.at.port}`
+  const seconds = 15
+  const pages = start(t, 'bench/load', {
+    server: to,
+    path: `/v1/stream?scope=t:%d&token=${mint({ sub: '7', exp: within(3600) })}`,
+    subscribers: 200,
+    topics: 20,
+    'publish-path': '/v1/notices',
+    'content-type': 'application/json',
+    body: '{"scope":"t:%d","type":"m","data":"%b"}',
+    rate: 20,
+    messages: 20 * seconds,
+    'max-time': 20 * seconds,
+    drain: 10 * SLOWER,
+  })
+  await poll('the pages', async () => (await server.metric('unstale_subscribers')) >= 200)
+  const [result, met] = (await Promise.all([pages.said, start(t, 'tests/rude/rude', { server: to, seconds, connections: 200, rate: Math.round(400 / SLOWER) }).said])) as [Result, Rude]
+  const { open, failed, closed, lost, doubled } = result
+  assert.deepEqual({ open, failed, closed, lost, doubled }, { open: 200, failed: 0, closed: 0, lost: 0, doubled: 0 })
+  assert.equal(met.smuggled, 0)
+  for (const [name, { answered, refused }] of Object.entries(met.manners))
+    if (/bearer|cookie|query|ticket/.test(name)) assert.ok(answered > 0 && refused === answered, `${name}: ${refused} of ${answered}`)
+  await poll('nobody is left', async () => (await server.metric('unstale_subscribers')) === 0)
 })
 
 test('a server that believes everything is found out', async (t) => {
