@@ -15,6 +15,7 @@ import type { Data } from './lib/data.ts'
 import { machine } from './lib/machine.ts'
 import { against, commits, growth, index, memory, slowReaders, THREADS } from './lib/once.ts'
 import { missingPeers, peers } from './lib/peers.ts'
+import { ofPostgres } from './lib/postgres.ts'
 import { PINNED } from './lib/processes.ts'
 import { report } from './lib/report.ts'
 import { besideStrangers } from './lib/rude.ts'
@@ -43,7 +44,7 @@ const compared = asked.peers ? peers() : asked['no-peers'] || quick ? [] : peers
 /** Peers are slower and stand only for comparison: fewer rounds. */
 const PEER_ROUNDS = 3
 const PEER_SECONDS = 20
-/** After that no further round is begun, so that the whole stays within 25 minutes. */
+/** After that no further round is begun, so that the whole stays within 28 minutes. */
 const ROUNDS_MINUTES = 19
 
 const seconds = (): number => (Date.now() - began) / 1000
@@ -163,6 +164,12 @@ async function runOnce(): Promise<void> {
         data.commits.push(await commits(poll, quick ? 30 : poll > 100 ? 60 : 200))
       })
     say('commits are measured')
+  }
+  if (wanted('postgres')) {
+    await attempt('postgres', async () => {
+      data.postgres = await ofPostgres(data.version, quick, say)
+    })
+    say('PostgreSQL is measured')
   }
   if (wanted('growth')) {
     await attempt('growth', async () => {

@@ -5,6 +5,7 @@ import type { Result } from './load.ts'
 import type { Machine } from './machine.ts'
 import type { Commit, Growth, Index, Memory, Slow } from './once.ts'
 import type { Rude } from './rude.ts'
+import type { OfPostgres } from './postgres.ts'
 
 export interface Measured {
   round: number
@@ -37,6 +38,8 @@ export interface Data {
   growth: Growth[]
   /** Missing where it was not measured. */
   rude?: Rude[]
+  /** Missing where it was not measured. */
+  postgres?: OfPostgres
 }
 
 export function median(values: readonly number[]): number {

@@ -1,7 +1,8 @@
 /* The report: which target was met, and the figures behind it. From data alone, so that it can be made again. */
 
 import type { Transport } from './contender.ts'
-import { type Data, Table } from './data.ts'
+import { type Data, median, Table } from './data.ts'
+import { type Capture, CAPTURES, type OfPostgres } from './postgres.ts'
 import { harmless, RUDE_HEAD, rudeCells, slowdown, SLOWDOWN_MAX } from './rude.ts'
 import { faults, type Target, type Workload, WORKLOADS } from './workloads.ts'
 
@@ -136,7 +137,42 @@ function checks(data: Data, of: Table): Check[] {
     const value = `${digits(one.p50_us / 1000)} / ${digits(one.p99_us / 1000)} ms, idle CPU ${digits(one.idle_cpu_percent)} %`
     all.push({ what: `commit in SQLite to the socket, poll ${one.poll_ms} ms: p50 / p99`, value, target: `≤ ${one.poll_ms} / ≤ ${2 * one.poll_ms} ms`, met })
   }
+  if (data.postgres) {
+    const ratio = writersRatio(data.postgres, 'logical')
+    all.push({ what: 'PostgreSQL: transactions a second with logical capture to those without', value: `${digits(ratio)} ×`, target: '≥ 0.95 ×', met: ratio >= 0.95 })
+  }
   return all
+}
+
+/** The ratio in each round, and of these the median. */
+function writersRatio(postgres: OfPostgres, capture: Capture): number {
+  return median(postgres.throughput.map((round) => round[capture] / round.none))
+}
+
+function postgresTables(postgres: OfPostgres): string {
+  const writers = CAPTURES.map((capture): Row => [
+    capture,
+    digits(median(postgres.throughput.map((round) => round[capture]))),
+    capture === 'none' ? '-' : digits(writersRatio(postgres, capture)),
+  ])
+  const ms = (us: number): string => `${digits(us / 1000)} ms`
+  const latency = postgres.latency.map((one): Row => [
+    one.capture,
+    one.commits,
+    ms(one.commit_p50_us),
+    ms(one.commit_p99_us),
+    ms(one.listen_p50_us),
+    ms(one.listen_p99_us),
+    ms(one.socket_p50_us),
+    ms(one.socket_p99_us),
+  ])
+  return [
+    `unstale ${postgres.unstale}, PostgreSQL ${postgres.version}, \`wal_level = logical\` throughout, durable writes. pgbench's own transactions, ${postgres.clients} clients, ${postgres.seconds} s each, ` +
+      `${postgres.throughput.length} ${postgres.throughput.length === 1 ? 'round' : 'rounds'} of all three; writers, database and unstale share the machine's cores.`,
+    table(['capture', 'transactions/s', '× none'], writers),
+    'From the moment before COMMIT is sent to: its answer, the notification at a client that does nothing but LISTEN, the event at a subscriber of unstale. Of the same commits.',
+    table(['capture', 'commits', 'answer p50', 'p99', 'LISTEN p50', 'p99', 'subscriber p50', 'p99'], latency),
+  ].join('\n\n')
 }
 
 // ---- everything else ----
@@ -262,6 +298,7 @@ export function report(data: Data): string {
     '### Readers that never read',
     slowTable(data),
     data.rude?.length ? `### Beside strangers\n\nPages alone, and beside \`tests/rude\`: slow, half, endless, ambiguous and forged requests, resets, peers that never read; pairs of runs.\n\n${table(RUDE_HEAD, data.rude.map((one) => [NAMES[one.transport as Transport], ...rudeCells(one)]))}` : '',
+    data.postgres ? `### PostgreSQL\n\n${postgresTables(data.postgres)}` : '',
     data.failed.length ? `## What failed\n\n${data.failed.map((one) => `- ${one.what}: ${one.why.split('\n')[0]}`).join('\n')}` : '',
   ]
   return sections.filter(Boolean).join('\n\n') + '\n'

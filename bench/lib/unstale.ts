@@ -17,6 +17,8 @@ export interface Settings {
   /** Instead of the open publish source. */
   sources?: unknown[]
   rules?: Record<string, unknown>
+  /** Of a tick; none by default. */
+  batch?: string
   /** Where the configuration stands; by default a folder that goes with the server. */
   folder?: string
 }
@@ -35,7 +37,7 @@ export function configure(folder: string, settings: Settings): string {
     auth: 'none',
     sources: settings.sources ?? [{ publish: { open: true } }],
     rules: settings.rules ?? {},
-    limits: { batch: '0' },
+    limits: { batch: settings.batch ?? '0' },
     threads: settings.threads ?? 1,
   }
   writeFileSync(file, JSON.stringify(config, null, 2))
@@ -56,6 +58,11 @@ export async function startUnstale(transport: 'sse' | 'ws', settings: Settings =
 /** Prepares an SQLite database for the configuration in the folder. */
 export async function setUpSqlite(database: string, file: string): Promise<void> {
   await new Program([binary, 'setup', 'sqlite', database, '-c', file, '--apply'], { core: 'both' }).result()
+}
+
+/** Makes publication or triggers for the configuration in the file, or takes them away. */
+export async function setUpPostgres(command: 'setup' | 'teardown', url: string, file: string): Promise<void> {
+  await new Program([binary, command, 'postgres', url, '-c', file, '--apply'], { core: 'both' }).result()
 }
 
 export function unstale(transport: 'sse' | 'ws', settings: Settings = {}, name = 'unstale'): Contender {
