@@ -140,32 +140,13 @@ static void gap(struct pg_logical *s, struct str resource, const char *reason)
     s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
 }
 
-/* Whether what was found is this source's trouble. */
-static bool is_trouble(const struct pg_logical *s, const struct pg_verdict *verdict)
-{
-    if (pg_finding_is_captured(verdict->finding))
-        return false;
-    return verdict->finding != PG_MISSING || s->alone;
-}
-
 static void say_standing(struct pg_logical *s)
 {
-    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
-    const struct pg_verdict *first = NULL;
-    size_t more = 0;
+    struct err trouble = ERR_INIT;
     if (s->state != STREAMING)
         return;
-    for (size_t i = 0; i < verdicts->n; i++) {
-        if (!is_trouble(s, &verdicts->items[i]))
-            continue;
-        more += first != NULL;
-        first = first ? first : &verdicts->items[i];
-    }
-    if (first && first->sql.n)
-        say(s, false, "%.*s%s; run: %.*s", STR_ARG(first->problem),
-            more ? " (and there is more of that kind)" : "", STR_ARG(first->sql));
-    else if (first)
-        say(s, false, "%.*s", STR_ARG(first->problem));
+    if (pg_survey_trouble(s->survey, &trouble))
+        say(s, false, "%s", trouble.text);
     else if (pg_hold_late(s->hold))
         say(s, false, "commits cannot be seen by readers yet, for more than %d ms: %s", PG_HOLD_MS,
             s->readers ? "the server of visible_on is behind, or cannot be asked"
@@ -334,21 +315,15 @@ static void on_emitted(void *ctx, struct str content)
 {
     struct pg_logical *s = ctx;
     struct publish publish;
-    struct err change = ERR_INIT, notice = ERR_INIT;
+    struct err err = ERR_INIT;
     struct arena arena;
     arena_init(&arena, EMITTED_MEMORY);
-    bool ok = content.n <= EMITTED_MAX;
-    if (!ok)
-        err_set(&change, "it has more than %d bytes", EMITTED_MAX);
-    else if (!publish_parse(PUBLISH_CHANGES, content, &arena, &publish, &change))
-        ok = publish_parse(PUBLISH_NOTICES, content, &arena, &publish, &notice);
-    if (ok)
-        ok = s->source.sink.publish(s->source.sink.ctx, &s->source, &publish, &change);
-    if (!ok) {
+    if (!publish_parse_any(content, EMITTED_MAX, &arena, &publish, &err) ||
+        !s->source.sink.publish(s->source.sink.ctx, &s->source, &publish, &err)) {
         s->emitted_wrong++;
         log_warn(s->log, "postgres",
-                 "%s: a message of pg_logical_emit_message('unstale', …) is ignored: %s%s%s",
-                 s->source.name, change.text, notice.text[0] ? "; as a notice: " : "", notice.text);
+                 "%s: a message of pg_logical_emit_message('unstale', …) is ignored: %s",
+                 s->source.name, err.text);
     }
     arena_free(&arena);
 }
@@ -481,7 +456,7 @@ static void truncate_blind(struct pg_logical *s)
         return;
     for (size_t i = 0; i < verdicts->n; i++) {
         const struct pg_verdict *verdict = &verdicts->items[i];
-        if (!is_trouble(s, verdict) || verdict->finding == PG_MISSING)
+        if (!pg_survey_is_trouble(s->survey, verdict) || verdict->finding == PG_MISSING)
             continue;
         if (!open && !sink->begin(sink->ctx, &s->source))
             return;
@@ -493,15 +468,6 @@ static void truncate_blind(struct pg_logical *s)
     }
     if (open)
         sink->commit(sink->ctx, &s->source);
-}
-
-static bool has_trouble(const struct pg_logical *s)
-{
-    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
-    for (size_t i = 0; i < verdicts->n; i++)
-        if (is_trouble(s, &verdicts->items[i]))
-            return true;
-    return false;
 }
 
 static void on_surveyed(void *ctx, const char *why)
@@ -632,7 +598,8 @@ static void beat(struct pg_logical *s)
     if (now > s->opened_at + STABLE_MS)
         s->backoff.failures = 0;
     pg_hold_look(s->hold);
-    if (s->survey_due || now >= s->surveyed_at + (has_trouble(s) ? TROUBLE_MS : SURVEY_MS)) {
+    if (s->survey_due ||
+        now >= s->surveyed_at + (pg_survey_trouble(s->survey, NULL) ? TROUBLE_MS : SURVEY_MS)) {
         s->survey_due = !pg_survey_begin(s->survey);
     } else if (pg_side_ready(s->side) && now >= s->slot_at + TROUBLE_MS) {
         const char *const values[] = {s->slot_name};
@@ -712,6 +679,7 @@ static bool pg_start(struct source *source, struct str cursor, struct err *err)
     const struct pg_survey_options survey = {.side = s->side,
                                              .watch = &s->watch,
                                              .publication = s->publication,
+                                             .alone = s->alone,
                                              .ctx = s,
                                              .done = on_surveyed,
                                              .missed = on_missed,
@@ -801,13 +769,6 @@ static void pg_settle(struct source *source)
 static size_t pg_numbers(const struct source *source, struct source_number *out)
 {
     const struct pg_logical *s = (const struct pg_logical *)source;
-    const struct pg_verdicts *verdicts = s->survey ? pg_survey_verdicts(s->survey) : NULL;
-    uint64_t blind = 0, wide = 0;
-    for (size_t i = 0; verdicts && i < verdicts->n; i++) {
-        const struct pg_verdict *verdict = &verdicts->items[i];
-        blind += is_trouble(s, verdict);
-        wide += verdict->finding == PG_WIDE || verdict->finding == PG_COLUMN;
-    }
     const struct source_number numbers[] = {
         {"unstale_postgres_connects_total", "Times that a replication began.", true, s->connects},
         {"unstale_postgres_retained_bytes", "WAL that the server keeps for the slot.", false,
@@ -816,11 +777,11 @@ static size_t pg_numbers(const struct source *source, struct source_number *out)
          "Commits that a tick did not wait for, since readers could not see them in time.", false,
          s->hold ? pg_hold_late(s->hold) : 0},
         {"unstale_postgres_tables_uncaptured", "Tables whose changes do not come (see the log).",
-         false, blind},
+         false, s->survey ? pg_survey_trouble(s->survey, NULL) : 0},
         {"unstale_postgres_tables_wide",
          "Tables of which a rule marks more than it has to: a column or the replica identity is "
          "missing (see the log).",
-         false, wide},
+         false, s->survey ? pg_survey_wide(s->survey) : 0},
         {"unstale_postgres_messages_refused_total",
          "Messages of pg_logical_emit_message that were none.", true, s->emitted_wrong},
     };

@@ -170,3 +170,37 @@ bool pg_survey_wal_moved(const struct pg_survey *survey)
 {
     return survey->wal_moved;
 }
+
+bool pg_survey_is_trouble(const struct pg_survey *survey, const struct pg_verdict *verdict)
+{
+    if (pg_finding_is_captured(verdict->finding))
+        return false;
+    return verdict->finding != PG_MISSING || survey->options.alone;
+}
+
+size_t pg_survey_trouble(const struct pg_survey *survey, struct err *sentence)
+{
+    const struct pg_verdicts *verdicts = pg_survey_verdicts(survey);
+    const struct pg_verdict *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; verdicts && i < verdicts->n; i++) {
+        if (!pg_survey_is_trouble(survey, &verdicts->items[i]))
+            continue;
+        n++;
+        first = first ? first : &verdicts->items[i];
+    }
+    if (first)
+        err_set(sentence, "%.*s%s%s%.*s", STR_ARG(first->problem),
+                n > 1 ? " (and there is more of that kind)" : "", first->sql.n ? "; run: " : "",
+                STR_ARG(first->sql));
+    return n;
+}
+
+size_t pg_survey_wide(const struct pg_survey *survey)
+{
+    const struct pg_verdicts *verdicts = pg_survey_verdicts(survey);
+    size_t n = 0;
+    for (size_t i = 0; verdicts && i < verdicts->n; i++)
+        n += verdicts->items[i].finding == PG_WIDE || verdicts->items[i].finding == PG_COLUMN;
+    return n;
+}

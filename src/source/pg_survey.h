@@ -16,6 +16,7 @@ struct pg_survey_options {
     struct pg_side *side;      /* must outlive it */
     const struct watch *watch; /* likewise */
     const char *publication;   /* likewise */
+    bool alone;                /* a table that is missing here can be nowhere else */
     void *ctx;
     /* The survey is as it was where `why` is a sentence. Never from inside of the functions below.
      */
@@ -37,5 +38,11 @@ bool pg_survey_begin(struct pg_survey *survey);
 const struct pg_server *pg_survey_server(const struct pg_survey *survey);
 const struct pg_catalog *pg_survey_catalog(const struct pg_survey *survey);
 const struct pg_verdicts *pg_survey_verdicts(const struct pg_survey *survey);
+/* Changes of this table should come, and do not. */
+bool pg_survey_is_trouble(const struct pg_survey *survey, const struct pg_verdict *verdict);
+/* How many those are; `sentence` (may be NULL) is about the first, with the SQL that mends it. */
+size_t pg_survey_trouble(const struct pg_survey *survey, struct err *sentence);
+/* Tables of which rules mark more than they have to. */
+size_t pg_survey_wide(const struct pg_survey *survey);
 /* Something was written to the server's WAL between the last survey and the one before. */
 bool pg_survey_wal_moved(const struct pg_survey *survey);

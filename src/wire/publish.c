@@ -386,3 +386,16 @@ bool publish_parse(enum publish_body body, struct str json, struct arena *arena,
         return err_set(err, "there is something behind the end of the body");
     return true;
 }
+
+bool publish_parse_any(struct str json, size_t max, struct arena *arena, struct publish *out,
+                       struct err *err)
+{
+    struct err notice = ERR_INIT;
+    if (json.n > max)
+        return err_set(err, "it has more than %zu bytes", max);
+    if (publish_parse(PUBLISH_CHANGES, json, arena, out, err) ||
+        publish_parse(PUBLISH_NOTICES, json, arena, out, &notice))
+        return true;
+    struct err change = *err;
+    return err_set(err, "%.400s; as a notice: %.400s", change.text, notice.text);
+}

@@ -44,3 +44,6 @@ enum publish_body { PUBLISH_CHANGES, PUBLISH_NOTICES };
 
 bool publish_parse(enum publish_body body, struct str json, struct arena *arena,
                    struct publish *out, struct err *err);
+/* A body of changes or one of notices, of at most `max` bytes. `err` must be given. */
+bool publish_parse_any(struct str json, size_t max, struct arena *arena, struct publish *out,
+                       struct err *err);
