@@ -139,7 +139,7 @@ static uint64_t widen(uint32_t xid, uint64_t xmax)
 
 bool pg_visible_see(struct pg_visible *visible, struct str snapshot, uint64_t replayed)
 {
-    uint64_t xmin, xmax, xid;
+    uint64_t xmin = 0, xmax = 0, xid = 0;
     size_t left = 0;
     if (!is_snapshot(snapshot))
         return false;
@@ -166,7 +166,7 @@ bool pg_visible_see(struct pg_visible *visible, struct str snapshot, uint64_t re
 
 bool pg_visible_add_running(struct pg_visible *visible, struct str snapshot)
 {
-    uint64_t xmin, xmax, xid;
+    uint64_t xmin = 0, xmax = 0, xid = 0;
     if (!is_snapshot(snapshot))
         return false;
     take_bounds(&snapshot, &xmin, &xmax);
