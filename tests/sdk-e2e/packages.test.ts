@@ -44,7 +44,7 @@ for (const name of packages) {
 }
 
 /* The main entry, bundled and minified for production without its peers, after gzip -9; 1 kB is 1024 bytes. */
-const BUDGETS: Record<string, number> = { client: 5.4, query: 2.5, react: 1.5 }
+const BUDGETS: Record<string, number> = { client: 5.5, query: 2.5, react: 1.5 }
 for (const [name, kilobytes] of Object.entries(BUDGETS)) {
   test(`@unstale/${name} is at most ${kilobytes} kB gzipped`, async (t) => {
     const build = await rolldown({

@@ -75,7 +75,7 @@ export interface ClientOptions {
   /** `auto`, the default: WebSocket, and server-sent events where that does not get through; what worked is kept. With a
    *  `fetch` of your own and no `WebSocket`: server-sent events alone. Or the transports to try, in this order. */
   transport?: 'auto' | 'websocket' | 'sse' | Transport | readonly Transport[]
-  /** Asked before each attempt, and again before a JWT expires. Sent as `Authorization: Bearer` or as the first message. */
+  /** Asked before each attempt, and again before a JWT expires. Sent as `Authorization: Bearer`, or as a subprotocol and the first message. */
   getToken?: (reason: TokenReason) => string | null | Promise<string | null>
   /** While there is another transport to try, an attempt has only so long to get to `ready`, ms; default 5000. */
   fallbackAfter?: number
@@ -95,7 +95,7 @@ export interface ClientOptions {
   maxAttempts?: number
   onWarning?: (warning: ClientWarning) => void
   fetch?: FetchLike
-  WebSocket?: new (url: string) => WebSocket
+  WebSocket?: new (url: string, protocols?: string[]) => WebSocket
   clock?: Clock
   /** In [0, 1). */
   random?: () => number

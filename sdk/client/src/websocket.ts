@@ -1,13 +1,14 @@
 /* The WebSocket: scopes come and go, and tokens are renewed, on the open connection.
  *
- * A browser shows no status of a refused upgrade, so the server accepts and then closes with a code. The token is the first
- * message: headers cannot be set, and an address ends up in logs.
+ * A browser shows no status of a refused upgrade, so the server accepts and then closes with a code. The token is offered
+ * as a subprotocol, which the server never echoes: headers cannot be set, an address ends up in logs, and the scopes in the address
+ * are decided on before any message. It is the first message too, for a token that no subprotocol can hold.
  */
 
 import { parseJson } from './transport.ts'
 import type { Transport } from './transport.ts'
 
-export type SocketConstructor = new (url: string) => WebSocket
+export type SocketConstructor = new (url: string, protocols?: string[]) => WebSocket
 
 export function webSocketTransport(constructor?: SocketConstructor): Transport {
   return {
@@ -16,7 +17,8 @@ export function webSocketTransport(constructor?: SocketConstructor): Transport {
       const Socket = constructor ?? globalThis.WebSocket
       const base = new URL(url + '/v1/ws', globalThis.location?.href)
       base.protocol = base.protocol.replace('http', 'ws')
-      const socket = new Socket(`${base.href}?${query}`)
+      const protocols = token !== null && /^[\w.-]+$/.test(token) ? ['unstale', `bearer.${token}`] : undefined
+      const socket = new Socket(`${base.href}?${query}`, protocols)
       let over = false
       const send = (message: object) => {
         if (socket.readyState === 1) socket.send(JSON.stringify(message))

@@ -16,8 +16,11 @@ export class FakeSocket {
   onmessage: ((event: { data: string }) => void) | null = null
   onclose: ((event: { code: number; reason: string }) => void) | null = null
 
-  constructor(url: string) {
+  readonly protocols: readonly string[]
+
+  constructor(url: string, protocols: readonly string[] = []) {
     this.url = new URL(url)
+    this.protocols = protocols
     FakeSocket.all.push(this)
   }
 

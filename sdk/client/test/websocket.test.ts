@@ -249,6 +249,22 @@ describe('close codes', () => {
 describe('the token', () => {
   const jwt = (exp: number) => `x.${btoa(JSON.stringify({ exp })).replaceAll('=', '')}.y`
 
+  test('is a subprotocol, since the scopes in the address are decided on before any message', async () => {
+    create({ getToken: async () => jwt(1e10) }).connect()
+    await settle()
+    expect(FakeSocket.last.protocols).toEqual(['unstale', `bearer.${jwt(1e10)}`])
+    client.disconnect()
+    create({ getToken: async () => 'not/one=' }).connect()
+    await settle()
+    expect(FakeSocket.last.protocols).toEqual([])
+  })
+
+  test('without a token no subprotocol is asked for', async () => {
+    create().connect()
+    await settle()
+    expect(FakeSocket.last.protocols).toEqual([])
+  })
+
   test('is the first message, not in the address', async () => {
     create({ getToken: async () => 'secret' }).connect()
     expect(FakeSocket.all).toHaveLength(0)
