@@ -273,6 +273,18 @@ test('events of the administration reach administrators only', async (t) => {
   await poll('the push that came later', async () => (await told()).some((one) => one.includes('recent-repositories')))
   const keys = await told()
   assert.deepEqual(keys.filter((one) => one.includes('admin-users')), [])
+
+  /* … whatever a page asks for. */
+  bo.announce(/v1\/stream/)
+  const status = (of: Tab) =>
+    of.page.evaluate(async (url) => {
+      const abort = new AbortController()
+      const response = await fetch(url, { credentials: 'include', signal: abort.signal })
+      abort.abort()
+      return response.status
+    }, `${demo.gate.url}/v1/stream?scope=admin`)
+  assert.equal(await status(bo), 403)
+  assert.equal(await status(ada), 200)
 })
 
 test('what polled before still polls, and says so to nobody but itself', async (t) => {

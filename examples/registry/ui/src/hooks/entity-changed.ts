@@ -15,31 +15,29 @@ interface EntityChanged {
   entity_id?: unknown
 }
 
-export function entityChangedStream(query: string): Transport {
-  return {
-    name: 'entity.changed',
-    open(request, handlers) {
-      const { url, scopes } = request
-      const inner = sseTransport((_, init) => fetch(`${url}/api/v1/events/stream?${query}`, init))
-      let begun = false
-      const begin = () => {
-        begun = true
-        const answers = Object.fromEntries(scopes.map((scope) => [scope, 'fresh']))
-        handlers.onEvent('ready', { connection: 'events', scopes: answers, position: '', heartbeat: 25, current: true, spread: 0 })
-      }
-      return inner.open(request, {
-        ...handlers,
-        onHeard() {
-          handlers.onHeard()
-          if (!begun) begin()
-        },
-        onEvent(name, body) {
-          if (name !== 'entity.changed') return
-          const { type, entity_id: id } = (body ?? {}) as EntityChanged
-          const [resource, action] = String(type).split('.')
-          handlers.onEvent('stale', { scope: '*', keys: [], spread: 0, changes: [{ resource, action, ...(typeof id === 'string' && { id }) }] })
-        },
-      })
-    },
-  }
+export const entityChangedStream: Transport = {
+  name: 'entity.changed',
+  open(request, handlers) {
+    const { url, scopes } = request
+    const inner = sseTransport((_, init) => fetch(`${url}/api/v1/events/stream`, init))
+    let begun = false
+    const begin = () => {
+      begun = true
+      const answers = Object.fromEntries(scopes.map((scope) => [scope, 'fresh']))
+      handlers.onEvent('ready', { connection: 'events', scopes: answers, position: '', heartbeat: 25, current: true, spread: 0 })
+    }
+    return inner.open(request, {
+      ...handlers,
+      onHeard() {
+        handlers.onHeard()
+        if (!begun) begin()
+      },
+      onEvent(name, body) {
+        if (name !== 'entity.changed') return
+        const { type, entity_id: id } = (body ?? {}) as EntityChanged
+        const [resource, action] = String(type).split('.')
+        handlers.onEvent('stale', { scope: '*', keys: [], spread: 0, changes: [{ resource, action, ...(typeof id === 'string' && { id }) }] })
+      },
+    })
+  },
 }

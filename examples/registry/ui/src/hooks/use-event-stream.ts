@@ -10,12 +10,12 @@ import { useEffect, useMemo } from 'react'
 import { entityChangedStream } from './entity-changed.ts'
 import { EVENT_INVALIDATION_MAP } from './event-invalidation-map.ts'
 
-/** What an administrator may see, only administrators are told. */
-const scopesOf = ({ role }: User) => (role === 'admin' ? ['signed-in', 'admin'] : ['signed-in'])
+/** What the server gives to somebody with such a cookie. What an administrator may see, only administrators are told. */
+const scopesOf = ({ role }: User) => ['signed-in', role]
 
 export function createEventStream(queryClient: QueryClient, url: string, user: User): Live {
-  const transport = entityChangedStream(`role=${encodeURIComponent(user.role)}`)
-  return createLive(queryClient, { url, scopes: scopesOf(user), transport }, { map: mapChanges(EVENT_INVALIDATION_MAP) })
+  const stream = { url, scopes: scopesOf(user), transport: entityChangedStream, credentials: 'include' } as const
+  return createLive(queryClient, stream, { map: mapChanges(EVENT_INVALIDATION_MAP) })
 }
 
 /** Connects when mounted for a user, reconnects by itself, disconnects on sign-out and for another user. */
