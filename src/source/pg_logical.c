@@ -720,8 +720,10 @@ static void close_source(struct pg_logical *s)
     move(s, CLOSING);
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     uv_close((uv_handle_t *)&s->pulse, on_timer_closed);
-    pg_hold_close(s->hold, handle_is_gone, s);
+    struct pg_hold *hold = s->hold;
     s->hold = NULL;
+    pg_hold_clear(hold);
+    pg_hold_close(hold, handle_is_gone, s);
     if (s->reader != s->side)
         pg_side_close(s->reader, handle_is_gone, s);
     pg_side_close(s->side, handle_is_gone, s);
@@ -763,7 +765,11 @@ static void pg_free(struct source *source)
 
 static void pg_settle(struct source *source)
 {
-    pg_hold_settle(((struct pg_logical *)source)->hold);
+    struct pg_logical *s = (struct pg_logical *)source;
+    if (s->hold)
+        pg_hold_settle(s->hold);
+    else /* stopped: what is not settled is read again, the cursor stands before it */
+        s->source.sink.settled(s->source.sink.ctx, source, true);
 }
 
 static size_t pg_numbers(const struct source *source, struct source_number *out)

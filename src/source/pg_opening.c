@@ -156,7 +156,7 @@ static void find_slot(struct pg_opening *opening)
 {
     const char *const values[] = {opening->options.slot};
     if (!pg_side_ready(opening->options.side)) {
-        refuse(opening, "the connection was lost");
+        refuse(opening, "the connection for questions is busy, or lost");
         return;
     }
     opening->side_asked = true;

@@ -136,10 +136,12 @@ test('a change and a notice are published inside the transaction, and what is ne
 
 // ---- what readers can see ----
 
+const BOUNDED = { settings: { max_slot_wal_keep_size: '64MB' } }
+
 /** Commits wait for a standby that never comes, until `release`. */
-async function waiting(t: TestContext, more: Config = {}): Promise<Following & { pg: Postgres; release: () => Promise<void> }> {
-  const pg = await postgres(t)
-  const following = await follow(t, pg, {}, more)
+async function waiting(t: TestContext, source: Record<string, unknown> = {}): Promise<Following & { pg: Postgres; release: () => Promise<void> }> {
+  const pg = await postgres(t, BOUNDED)
+  const following = await follow(t, pg, source)
   const local = pg.session(following.database)
   await local.sql('SET synchronous_commit = local')
   await pg.set('synchronous_standby_names', 'nobody')
@@ -201,6 +203,26 @@ test('of more than a thousand marks that came too early the family is told again
   await reset(stream)
 })
 
+test('an orderly stop while a commit waits forgets nothing: it is told when it can be seen', async (t) => {
+  const { sql, server, settings, dir, database, pg, release } = await waiting(t, { slot: 'permanent' })
+  const written = pg.session(database).sql("INSERT INTO tasks VALUES (1, 1, 'a')")
+  await said(server, /cannot be seen by readers yet/)
+  const again = pg.session(database).sql("INSERT INTO tasks VALUES (2, 1, 'a')")
+  await poll('two that wait', async () => (await sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")) === '2' || null)
+  await server.stop()
+  const next = await launch(t, settings, { dir }).started()
+  const stream = await listen(t, next)
+  await said(next, /cannot be seen by readers yet/)
+  take(stream)
+  await release()
+  await Promise.all([written, again])
+  assert.deepEqual((await until(stream, 'project:1 ["tasks","detail",2]')).filter((key) => /detail/.test(key)), [
+    'project:1 ["tasks","detail",1]',
+    'project:1 ["tasks","detail",2]',
+  ])
+  await current(next)
+})
+
 test('with visible_on a change is told when the replica has it', async (t) => {
   const primary = await postgres(t)
   const made = await make(t, primary)
@@ -260,8 +282,6 @@ test('a permanent slot is refused where it could fill the disk, with the SQL tha
   await current(server)
   assert.equal(await pg.sql('SELECT slot_name, temporary FROM pg_replication_slots'), 'unstale|f')
 })
-
-const BOUNDED = { settings: { max_slot_wal_keep_size: '64MB' } }
 
 test('with a permanent slot an orderly restart misses nothing and stays exact', async (t) => {
   const pg = await postgres(t, BOUNDED)
