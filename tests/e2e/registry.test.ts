@@ -262,6 +262,22 @@ test('who reloads the page is still signed in, and listens to the stream that th
   await bo.row('a-new-one').waitFor()
 })
 
+test('the session is renewed in time, and ends for a user who is no more', async (t) => {
+  const demo = await start(t)
+  const tab = await Tab.blank(t, await profile(t))
+  tab.announce(/\/api\/session$/)
+  await tab.page.clock.install()
+  await tab.page.goto(demo.url)
+  await tab.page.getByRole('button', { name: 'Bo Achebe' }).click()
+  await tab.page.getByText('Changed last').waitFor()
+  const renewed = tab.page.waitForResponse((response) => response.url().endsWith('/api/session') && response.request().method() === 'GET')
+  await tab.page.clock.fastForward(16 * 60_000)
+  assert.match((await (await renewed).headerValue('set-cookie')) ?? '', /^session=/)
+  await demo.sql("DELETE FROM users WHERE login = 'bo'")
+  await tab.page.clock.fastForward(16 * 60_000)
+  await tab.page.getByText('Who are you?').waitFor()
+})
+
 test('events of the administration reach administrators only', async (t) => {
   const demo = await start(t)
   const ada = await signIn(t, demo, 'Ada Lindgren')

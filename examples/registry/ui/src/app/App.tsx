@@ -3,8 +3,9 @@ import { Shell } from '@unstale-examples/ui/components/Shell.tsx'
 import type { Place, Route } from '@unstale-examples/ui/components/Shell.tsx'
 import { LiveContext } from '@unstale-examples/ui/live/live.tsx'
 import type { Config, User } from '@unstale-examples/ui/lib/rest.ts'
+import { session } from '@unstale-examples/ui/lib/rest.ts'
 import { navigate } from '@unstale-examples/ui/lib/router.tsx'
-import { useState } from 'react'
+import { useCallback, useEffect, useState } from 'react'
 import { useEventStream } from '../hooks/use-event-stream.ts'
 import { QueryProvider, stream } from '../providers/query-provider.tsx'
 import { UserContext } from '../providers/user.tsx'
@@ -22,11 +23,11 @@ import { SecurityScansPage } from './(app)/security-scans/page.tsx'
 
 export function App({ config, signedIn }: { config: Config; signedIn: User | null }) {
   const [user, setUser] = useState(signedIn)
-  if (!user) return <SignIn name="Registry" onUser={setUser} />
-  const signOut = () => {
+  const signOut = useCallback(() => {
     setUser(null)
     navigate('/')
-  }
+  }, [])
+  if (!user) return <SignIn name="Registry" onUser={setUser} />
   return (
     <QueryProvider key={user.id}>
       <AuthenticatedLayout config={config} user={user} onSignOut={signOut} />
@@ -52,8 +53,25 @@ const PAGES: { place: Place; page: () => React.ReactNode; admin?: boolean }[] = 
 /* Does something each time: another repository's health goes down. */
 const STATEMENT = "UPDATE repositories SET health = health - 1 WHERE id = (SELECT id FROM repositories ORDER BY updated_at LIMIT 1)"
 
+/* The cookie is good for an hour. */
+const RENEW_EVERY = 15 * 60_000
+
+/** Renews the session in time; whoever is signed in no more, or in another role, begins anew. */
+function useSession(user: User, onSignOut: () => void): void {
+  useEffect(() => {
+    const timer = setInterval(() => {
+      session.get().then(
+        (now) => now?.role !== user.role && onSignOut(),
+        () => {} /* The backend is away; next time. */,
+      )
+    }, RENEW_EVERY)
+    return () => clearInterval(timer)
+  }, [user, onSignOut])
+}
+
 function AuthenticatedLayout({ config, user, onSignOut }: { config: Config; user: User; onSignOut: () => void }) {
   const live = useEventStream(config.unstale ?? '', user)
+  useSession(user, onSignOut)
   stream.live = live
   const pages = PAGES.filter(({ admin }) => !admin || user.role === 'admin')
   const routes: Route[] = pages.map(({ place, page }) => ({ pattern: place.href, page }))
