@@ -5,12 +5,15 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* One configuration's. */
 struct post {
     struct auth *auth;
     struct fetch *fetch;
     struct jwks *jwks;
+    char *url; /* of jwks, and so are the algs */
+    unsigned algs;
 };
 
 struct guard {
@@ -24,12 +27,18 @@ struct guard {
 static bool open_jwks(struct guard *guard, struct post *post, const struct auth_jwt *jwt,
                       struct err *err)
 {
-    const struct jwks_options options = {
+    struct jwks_options options = {
         .url = jwt->jwks_url, .algs = jwt->algs ? jwt->algs : JWK_ANY, .log = guard->options.log};
     if (!jwt->jwks_url)
         return true;
+    post->algs = options.algs;
+    post->url = mem_copy(jwt->jwks_url, strlen(jwt->jwks_url));
+    /* A reload while the issuer is down must not make its tokens unknown. */
+    if (guard->now.jwks && guard->now.algs == post->algs && strcmp(guard->now.url, post->url) == 0)
+        options.keys = jwks_keys(guard->now.jwks);
     post->fetch = fetch_new(guard->options.loop, NULL, err);
     post->jwks = post->fetch ? jwks_new(guard->options.loop, post->fetch, &options, err) : NULL;
+    jwk_set_unref(options.keys);
     return post->jwks != NULL;
 }
 
@@ -40,6 +49,7 @@ static void close_post(struct post *post)
         jwks_close(post->jwks);
     if (post->fetch)
         fetch_close(post->fetch);
+    free(post->url);
     *post = (struct post){0};
 }
 

@@ -113,14 +113,16 @@ static void fetch_failed(struct jwks *jwks, const char *why)
 static void take(struct jwks *jwks, struct jwk_set *set, const struct jwk_left_out *left_out)
 {
     struct jwk_set *old;
+    bool first;
     pthread_mutex_lock(&jwks->lock);
     old = jwks->keys;
+    first = jwks->state.fetched == 0;
     jwks->keys = set;
     jwks->state.keys = jwk_set_count(set);
     pthread_mutex_unlock(&jwks->lock);
     jwk_set_unref(old);
     log_info(jwks->log, "jwks", "%s has %zu keys%s", jwks->url, jwk_set_count(set),
-             old ? " now: they were changed" : "");
+             first ? "" : " now: they were changed");
     if (left_out->n)
         log_warn(jwks->log, "jwks", "%s: %zu of its keys cannot be used: %s", jwks->url,
                  left_out->n, left_out->first.text);
@@ -198,6 +200,8 @@ struct jwks *jwks_new(uv_loop_t *loop, struct fetch *fetch, const struct jwks_op
     jwks->ctx = options->ctx;
     jwks->text = BUF_INIT(JWK_TEXT_MAX);
     jwks->handles = 2;
+    jwks->keys = options->keys ? jwk_set_ref(options->keys) : NULL;
+    jwks->state.keys = jwks->keys ? jwk_set_count(jwks->keys) : 0;
     pthread_mutex_init(&jwks->lock, NULL);
     CHECK(uv_timer_init(loop, &jwks->timer) == 0);
     CHECK(uv_async_init(loop, &jwks->wake, woken) == 0);

@@ -18,6 +18,7 @@ struct jwks;
 
 struct jwks_options {
     const char *url;       /* copied */
+    struct jwk_set *keys;  /* of that URL and these algs, known already; NULL: none. Kept */
     unsigned algs;         /* narrows what the keys may be used for; JWK_ANY */
     uint64_t refresh_ms;   /* when the answer does not say; 0: 10 min. Real: 75 to 100 % of it */
     uint64_t min_gap_ms;   /* between two fetches that tokens ask for; 0: 30 s */

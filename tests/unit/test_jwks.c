@@ -181,6 +181,32 @@ static void the_answer_says_how_long_it_is_good(void **state)
     assert_int_equal(origin_requests(origin), 1);
 }
 
+static void keys_that_are_known_already_are_good_until_others_come(void **state)
+{
+    struct jwk_set *known = jwk_set_new();
+    struct buf json = BUF_INIT(8192);
+    buf_text(&json, "{\"kid\":\"old\",");
+    forge_jwk(forge, FORGE_P256, &json);
+    buf_byte(&json, '}');
+    assert_true(jwk_set_add_json(known, buf_slice(&json), JWK_ANY, JWK_OURS, NULL, NULL));
+    buf_free(&json);
+    const struct jwks_options options = {.url = origin_url(origin),
+                                         .algs = JWK_ANY,
+                                         .keys = known,
+                                         .min_gap_ms = 1,
+                                         .retry_ms = 5,
+                                         .changed = changed};
+    origin_answer(origin, 503, "", "");
+    jwks = jwks_new(&loop, fetch, &options, NULL);
+    jwk_set_unref(known);
+    assert_true(has_key("old"));
+    turn_until_ended(2);
+    assert_true(has_key("old") && now().stale && now().keys == 1);
+    answer_keys(FORGE_P256, "new", "");
+    origin_turn(&loop, &changes, 1);
+    assert_true(has_key("new") && !has_key("old"));
+}
+
 static void a_url_that_fails_from_the_start_is_tried_again(void **state)
 {
     origin_answer(origin, 503, "", "");
@@ -289,6 +315,7 @@ int main(void)
         TEST(an_unknown_key_makes_us_ask_again),
         TEST(not_too_often),
         TEST(the_answer_says_how_long_it_is_good),
+        TEST(keys_that_are_known_already_are_good_until_others_come),
         TEST(a_url_that_fails_from_the_start_is_tried_again),
         TEST(an_answer_that_never_ends_is_not_waited_for),
         TEST(other_threads_ask_while_keys_are_rotated),
