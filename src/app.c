@@ -534,8 +534,9 @@ static void on_candidate(void *ctx, struct candidate *candidate)
 {
     struct app *app = ctx;
     const struct config *config = candidate->config;
-    if (app->phase != SERVING || !config) {
-        if (!config)
+    bool fits = config && guard_fits(app->guard, config, &candidate->err);
+    if (app->phase != SERVING || !fits) {
+        if (!fits)
             log_error(app->log, "app", "reload: %s; the configuration stays as it was",
                       candidate->err.text);
         candidate_free(candidate);

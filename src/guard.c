@@ -109,6 +109,25 @@ void guard_free(struct guard *guard)
     free(guard);
 }
 
+bool guard_fits(const struct guard *guard, const struct config *config, struct err *err)
+{
+    const char *listen = guard->options.listen;
+    if (config_is_loopback(listen))
+        return true;
+    if (config->auth.none)
+        return err_set(err,
+                       "\"auth: none\" needs a loopback listener, and this one is %s until "
+                       "a restart",
+                       listen);
+    for (size_t i = 0; i < config->n_sources; i++)
+        if (config->sources[i].kind == CONFIG_PUBLISH && config->sources[i].open)
+            return err_set(err,
+                           "\"publish: { open: true }\" needs a loopback listener, and this "
+                           "one is %s until a restart",
+                           listen);
+    return true;
+}
+
 const struct authorizer *guard_authorizer(const struct guard *guard)
 {
     return auth_authorizer(guard->now.auth);

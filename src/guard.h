@@ -32,6 +32,10 @@ void guard_close(struct guard *guard);
 /* After guard_close, and after the loop is empty. */
 void guard_free(struct guard *guard);
 
+/* Whether it may be used where the server listens: what lets everybody in, only on loopback. A
+ * reload changes the rules of the door, never the address that it was opened at. */
+bool guard_fits(const struct guard *guard, const struct config *config, struct err *err);
+
 const struct authorizer *guard_authorizer(const struct guard *guard);
 struct quota *guard_quota(const struct guard *guard);
 /* The next one, of a configuration that was checked. The old one lives until guard_forget, when no

@@ -322,6 +322,9 @@ void guests_replace(struct guests *guests, struct conn *conn, struct identity *i
     }
     struct names held = {0};
     size_t before = crowd_held(conn);
+    /* What the database gives is the same for every token of a user. */
+    if (str_equal(identity_user(guest->identity), identity_user(identity)))
+        identity_carry(identity, guest->identity, IDENTITY_LIVE);
     leave_user(guests, guest);
     identity_free(guest->identity);
     guest->identity = identity;

@@ -173,6 +173,15 @@ bool identity_revoke(struct identity *identity, struct str scope, unsigned from)
     return true;
 }
 
+void identity_carry(struct identity *to, const struct identity *of, unsigned from)
+{
+    size_t cursor = 0;
+    struct right *right;
+    while ((right = table_next(&of->rights, &cursor)))
+        if (right->from & from)
+            identity_grant(to, name_of(right), right->from & from);
+}
+
 /* "*" may be read whole, or the family that `scope` is or stands in. */
 static bool has_family(const struct identity *identity, struct str scope)
 {

@@ -66,6 +66,9 @@ bool identity_grant(struct identity *identity, struct str scope, unsigned from);
 /* True: that was the last reason, the right is gone. */
 bool identity_revoke(struct identity *identity, struct str scope, unsigned from);
 
+/* Grants `to` what `of` may read for these reasons: another identity of the same user. */
+void identity_carry(struct identity *to, const struct identity *of, unsigned from);
+
 enum identity_answer {
     IDENTITY_YES,
     IDENTITY_NO,

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { ask, requestBytes, Wire } from './lib/http.ts'
 import { bearer, mint, mintWith, SECRET, within } from './lib/jwt.ts'
 import { poll } from './lib/wait.ts'
 import { binary, config, type Config, directory, launch, open, serve, subscribe } from './lib/unstale.ts'
@@ -314,4 +315,50 @@ test('check names data that everybody may read, and the way in', async (t) => {
   assert.match(family.stderr, /goes to the scope project:\{project_id\}/)
   const open = await check('none')
   assert.equal(open.stderr.split('\n').length, 4)
+})
+
+test('a reload opens no door: everybody is let in only where only this machine can come', async (t) => {
+  const dir = directory(t)
+  writeFileSync(join(dir, 'token'), 'publish-token')
+  const sources = [{ publish: { token_file: 'token' } }]
+  const server = await launch(t, secured({}, { listen: '0.0.0.0:0', sources }), { dir }).started()
+  const at = { host: '127.0.0.1', port: server.at.port }
+  const headers = bearer(mint(USER()))
+  assert.equal((await ask(at, '/v1/stream?scope=all', { method: 'HEAD', headers })).status, 200)
+  for (const [said, wrong] of [
+    [/"auth: none" needs a loopback listener/, config({ sources })],
+    [/"publish: \{ open: true \}" needs a loopback listener/, secured()],
+  ] as const) {
+    writeFileSync(server.file, JSON.stringify(wrong))
+    server.child.kill('SIGHUP')
+    await server.line(said)
+  }
+  assert.equal((await ask(at, '/v1/stream?scope=all')).status, 401)
+  assert.equal((await ask(at, '/v1/changes', { body: '{"scope":"a","keys":[["x"]]}' })).status, 401)
+  assert.equal(await server.metric('unstale_reloads_total{result="refused"}'), 2)
+})
+
+test('an endpoint in another dialect is whose the token says, and refuses by the status', async (t) => {
+  const endpoints = [
+    { path: '/api/events', dialect: 'content-studio', scope: ['user:{claim.sub}'] },
+    { path: '/api/v1/messages/ws', dialect: 'devhive', scope: ['project:{query.project_id}'] },
+  ]
+  const server = await serve(t, secured({ jwt: { cookie: 'session', query: 'token' } }, { endpoints }))
+  const token = mint({ sub: 7, projects: ['p1'], exp: within(1.5) })
+  const stream = await fetch(`http://127.0.0.1:${server.at.port}/api/events`, { headers: { Cookie: `session=${token}` } })
+  assert.equal(stream.status, 200)
+  await server.publish({ scope: 'user:8', type: 'job_completion', data: { jobId: 'other' } }, '/v1/notices')
+  await server.publish({ scope: 'user:7', type: 'job_completion', data: { jobId: 'mine' } }, '/v1/notices')
+  const text = await stream.text() // to the end of the token
+  assert.match(text, /mine/)
+  assert.doesNotMatch(text, /other|closed/)
+  assert.equal((await server.ask('/api/events')).status, 401)
+  const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' }
+  const good = mint({ sub: 7, projects: ['p1'], exp: within(60) })
+  assert.equal((await server.ask('/api/v1/messages/ws?project_id=p1', { headers: upgrade })).status, 401)
+  assert.equal((await server.ask(`/api/v1/messages/ws?project_id=p2&token=${good}`, { headers: upgrade })).status, 403)
+  const wire = new Wire(server.at)
+  t.after(() => wire.close())
+  wire.send(requestBytes(server.at, `/api/v1/messages/ws?project_id=p1&token=${good}`, { headers: upgrade }), 'HEAD')
+  assert.equal((await wire.answer()).status, 101)
 })

@@ -39,6 +39,7 @@ struct conn {
     uint32_t at, end;
     size_t room; /* bytes that the socket takes now */
     struct buf got;
+    uint64_t read; /* bytes of frames that the client has read */
     bool past_head;
     bool closing;
 };
@@ -158,6 +159,8 @@ struct client {
                            them */
     bool again[SCOPES]; /* asked for again on this connection: rounds of both may mix their notices
                          */
+    bool revoked[SCOPES];     /* on this connection: nothing of it may come ... */
+    uint64_t last_of[SCOPES]; /* ... behind so many bytes, which were on their way */
     bool websocket;
     bool ready;       /* this connection has greeted */
     uint64_t granted; /* highest position it was given; 0: none yet */
@@ -315,9 +318,21 @@ static void on_position(struct world *world, struct client *client, uint64_t pos
               client->debts[i].position);
 }
 
+/* What was in flight when the right ended may still come, and nothing else. */
+static void check_revoked(struct world *world, struct client *client, const json_t *data)
+{
+    const char *scope = json_string_value(json_object_get(data, "scope"));
+    for (unsigned s = 0; scope && s < SCOPES; s++)
+        HOLDS(world,
+              !client->revoked[s] || strcmp(scope, scope_names[s]) != 0 ||
+                  client->conn->read < client->last_of[s],
+              "something of %s, which was revoked", scope);
+}
+
 static void on_event(struct world *world, struct client *client, const char *name,
                      const json_t *data)
 {
+    check_revoked(world, client, data);
     if (strcmp(name, "ready") == 0) {
         on_ready(world, client, data);
     } else if (strcmp(name, "stale") == 0) {
@@ -370,6 +385,7 @@ static void read_frames(struct world *world, struct client *client)
             json_decref(data);
         }
         buf_shift(got, head + n);
+        client->conn->read += head + n;
     }
 }
 
@@ -534,8 +550,28 @@ static void client_comes(struct world *world, struct client *client)
     client->websocket = format_is_websocket(format);
     memcpy(client->asked, client->holds, sizeof client->asked);
     memset(client->again, 0, sizeof client->again);
+    memset(client->revoked, 0, sizeof client->revoked);
     crowd_open(world->crowds[client->worker], conn, format, scopes, n, STR(RESPONSE_HEAD),
                world->now);
+}
+
+/* By itself, or since its right ends: then also the answer that is on its way is nothing for it. */
+static void give_up(struct world *world, struct client *client, unsigned s)
+{
+    struct conn *conn = client->conn;
+    struct crowd *crowd = world->crowds[client->worker];
+    client->holds[s] = client->asked[s] = client->added[s] = false;
+    forgive_until(client, s, UINT64_MAX);
+    if (!client->ready || roll(&world->dice, 2)) {
+        crowd_remove(crowd, conn, str_of(scope_names[s]));
+        return;
+    }
+    CHECK(crowd_revoke(crowd, conn, str_of(scope_names[s])));
+    client->revoked[s] = true;
+    client->last_of[s] = conn->read + conn->got.len + (conn->blob ? conn->end - conn->at : 0);
+    /* The round that is lost may have told notices of the others already. */
+    for (unsigned i = 0; i < SCOPES; i++)
+        client->again[i] = true;
 }
 
 /* A WebSocket client asks for one more scope, from the past or from now on, or gives one up. */
@@ -549,14 +585,13 @@ static void client_changes_its_mind(struct world *world, struct client *client)
         size_t held = crowd_held(client->conn);
         if (held < 2)
             return;
-        client->holds[s] = client->asked[s] = client->added[s] = false;
-        forgive_until(client, s, UINT64_MAX);
-        crowd_remove(world->crowds[client->worker], client->conn, str_of(scope_names[s]));
+        give_up(world, client, s);
         return;
     }
     struct crowd_scope scope = {.name = str_of(scope_names[s]), .since = CATCHUP_FRESH};
     client->holds[s] = client->asked[s] = client->added[s] = true;
     client->again[s] = true;
+    client->revoked[s] = false;
     if (client->granted > 0 && roll(&world->dice, 2)) {
         scope.since = roll(&world->dice, client->granted + 1);
         for (size_t i = 0; i < world->n_history; i++)

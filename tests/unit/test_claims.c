@@ -230,6 +230,13 @@ static void a_right_lasts_while_anything_gives_it(void **state)
     assert_int_equal(identity_rights(me), 1);
     assert_false(identity_revoke(me, STR("p:1"), IDENTITY_LIVE));
     assert_int_equal(identity_may_read(me, STR("p:1")), IDENTITY_YES);
+    struct identity *again = somebody();
+    identity_grant(me, STR("p:2"), IDENTITY_LIVE);
+    identity_carry(again, me, IDENTITY_LIVE);
+    assert_int_equal(identity_may_read(again, STR("p:2")), IDENTITY_YES);
+    assert_int_equal(identity_may_read(again, STR("p:1")), IDENTITY_NO);
+    identity_free(again);
+    assert_true(identity_revoke(me, STR("p:2"), IDENTITY_LIVE));
     assert_true(identity_revoke(me, STR("p:1"), IDENTITY_CLAIMS));
     assert_false(identity_revoke(me, STR("p:1"), IDENTITY_CLAIMS));
     assert_int_equal(identity_may_read(me, STR("p:1")), IDENTITY_NO);
