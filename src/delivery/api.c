@@ -262,14 +262,20 @@ static bool may_talk(struct call *call)
     return true;
 }
 
-static void preflight(struct call *call, const struct route *route)
+/* `endpoint` NULL: a native route. */
+static void preflight(struct call *call, const struct route *route, const struct endpoint *endpoint)
 {
     buf_printf(
         &call->headers,
         "Allow: %s\r\nAccess-Control-Allow-Methods: %s\r\n"
-        "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, X-Project-Id\r\n"
-        "Access-Control-Max-Age: 600\r\n",
+        "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, X-Project-Id",
         route->allow, route->allow);
+    for (size_t i = 0; endpoint && i < endpoint->n_scopes; i++)
+        for (size_t k = 0; k < endpoint->scopes[i].n; k++)
+            if (endpoint->scopes[i].parts[k].from == ENDPOINT_HEADER &&
+                call->headers.len < CALL_HEADERS_MAX / 2) /* the rest must fit, too */
+                buf_printf(&call->headers, ", %s", endpoint->scopes[i].parts[k].text.p);
+    buf_text(&call->headers, "\r\nAccess-Control-Max-Age: 600\r\n");
     conn_respond(call->conn, 204, buf_slice(&call->headers), (struct str){0});
 }
 
@@ -296,7 +302,7 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
                 STR_ARG(request->path));
         call_refuse(&call, 404, err.text);
     } else if (request->method == HTTP_OPTIONS_) {
-        preflight(&call, route);
+        preflight(&call, route, endpoint);
     } else if ((request->method == HTTP_GET_ ||
                 (request->method == HTTP_HEAD_ && strstr(route->allow, "HEAD"))) &&
                (route->get || route->enter)) {

@@ -4,9 +4,10 @@
 #include "model/scope.h"
 #include "model/template.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
-enum { ENDPOINT_MEMORY = 4 * 1024 * 1024 };
+enum { ENDPOINT_MEMORY = 4 * 1024 * 1024, HEADER_NAME_MAX = 64 };
 
 struct endpoint *endpoint_new(void)
 {
@@ -41,6 +42,14 @@ static const struct {
     [ENDPOINT_CLAIM] = {"claim.", "the claim"},
 };
 
+static bool is_header_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (!isalnum((unsigned char)name.p[i]) && name.p[i] != '-' && name.p[i] != '_')
+            return false;
+    return name.n <= HEADER_NAME_MAX;
+}
+
 static bool parse_part(const struct template_part *part, struct arena *arena,
                        struct endpoint_part *out, struct err *err)
 {
@@ -52,6 +61,9 @@ static bool parse_part(const struct template_part *part, struct arena *arena,
         if (!str_starts(part->text, prefix) || part->text.n == prefix.n)
             continue;
         out->from = (enum endpoint_from)from;
+        if (from == ENDPOINT_HEADER && !is_header_name(str_from(part->text, prefix.n)))
+            return err_set(err, "a header's name has letters, digits, \"-\" and \"_\", at most %d",
+                           HEADER_NAME_MAX);
         out->text = arena_copy(arena, str_from(part->text, prefix.n)); /* with a NUL behind it */
         return out->text.p || err_set(err, "there is too much of it");
     }

@@ -5,12 +5,12 @@ import { test, type TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
 import { profile } from '../e2e/lib/tab.ts'
 import { poll } from '../integration/lib/wait.ts'
-import { Site } from './lib/site.ts'
+import { type Door, Site, token } from './lib/site.ts'
 
-async function visit(t: TestContext, page: string): Promise<{ site: Site; page: Page }> {
-  const site = await Site.start(t)
+async function visit(t: TestContext, page: string, door: Door = 'nobody signs in'): Promise<{ site: Site; page: Page }> {
+  const site = await Site.start(t, door)
   const tab = await (await profile(t)).newPage()
-  await tab.goto(`${site.url}/?page=${page}`)
+  await tab.goto(`${site.url}/?page=${page}#${token()}`)
   return { site, page: tab }
 }
 
@@ -69,7 +69,7 @@ test('recordings: useDataSync', async (t) => {
 })
 
 test('content-studio: useSSE, its handlers, its recovery and its indicator', async (t) => {
-  const { site, page } = await visit(t, 'content-studio.tsx')
+  const { site, page } = await visit(t, 'content-studio.tsx', 'sessions')
   const key = (name: string, verb: string, input: object) => [[name, verb], { input, type: 'query' }]
   const [podcast, podcasts] = [key('podcasts', 'get', { id: 'p1' }), key('podcasts', 'list', {})]
   const [document, documents] = [key('documents', 'get', { id: 'd1' }), key('documents', 'list', {})]
@@ -95,7 +95,7 @@ test('content-studio: useSSE, its handlers, its recovery and its indicator', asy
 })
 
 test('documents: DocumentsTable and EmbeddingProgress', async (t) => {
-  const { site, page } = await visit(t, 'documents.tsx')
+  const { site, page } = await visit(t, 'documents.tsx', 'tokens')
   const bar = page.locator('progress')
   const value = async (): Promise<string | null> => bar.getAttribute('value')
   const progress = (done: number) => site.change('documents', 'updated', 'doc_456', { project_id: 'proj_123', embedded_chunks: done, chunks: 10 })

@@ -12,7 +12,7 @@ import { cleanup } from '../integration/lib/cleanup.ts'
 import { directory } from '../integration/lib/unstale.ts'
 import { poll } from '../integration/lib/wait.ts'
 import { bundle } from './lib/bundle.ts'
-import { Site } from './lib/site.ts'
+import { Site, token } from './lib/site.ts'
 
 interface Service {
   queryClient: QueryClient
@@ -20,7 +20,7 @@ interface Service {
 }
 
 test('devhive: CacheInvalidationService through changes, a reset and a restart', async (t) => {
-  const site = await Site.start(t)
+  const site = await Site.start(t, 'tokens')
   const file = join(directory(t), 'devhive.mjs')
   process.env['REACT_APP_WS_URL'] = site.url.replace('http', 'ws')
   Object.assign(globalThis, { WebSocket })
@@ -53,7 +53,7 @@ test('devhive: CacheInvalidationService through changes, a reset and a restart',
   const row = { project_id: 'p1' }
 
   // Every connect says "reconnect": what changed before it was there is fetched.
-  await site.refetches(all, async () => cacheInvalidationService.connect('p1', 'token'))
+  await site.refetches(all, async () => cacheInvalidationService.connect('p1', token()))
   await site.refetches([keys.task, keys.tasks, keys.board], () => site.change('tasks', 'updated', 't1', row))
   await site.refetches([keys.tasks, keys.board], () => site.change('tasks', 'created', 't2', row))
   await site.refetches([keys.sprint, keys.sprints, keys.bundle], () => site.change('sprints', 'deleted', 's1', row))

@@ -228,6 +228,8 @@ test('what will never be right is refused for good', async (t) => {
   }
   assert.equal((await server.ask(REGISTRY, { method: 'POST', body: '{}' })).status, 405)
   assert.equal((await server.ask(REGISTRY, { method: 'OPTIONS' })).headers.get('allow'), 'GET, HEAD, OPTIONS')
+  const preflight = await server.ask(DOCUMENTS, { method: 'OPTIONS' })
+  assert.match(preflight.headers.get('access-control-allow-headers') ?? '', /Last-Event-ID, X-Project-Id, x-project-id$/)
   assert.equal((await server.ask(REGISTRY, { method: 'HEAD' })).headers.get('content-type'), 'text/event-stream')
   const count = `unstale_endpoint_refused_total{endpoint="${DOCUMENTS}"}`
   await poll('counted', async () => (await server.metric(count)) === 2)

@@ -206,6 +206,8 @@ static const struct row {
     {"endpoints: [{ path: /a, scope: [\"p:{query.}\"] }]" REST,
      "u.yaml:1:33: {query.} is not known in a scope; there is {query.NAME}, {header.NAME} and "
      "{claim.NAME}"},
+    {"endpoints: [{ path: /a, scope: \"p:{header.x user}\" }]" REST,
+     "u.yaml:1:32: a header's name has letters, digits, \"-\" and \"_\", at most 64"},
     {"endpoints: [{ path: /a, scope: \"p:*\" }]" REST,
      "u.yaml:1:32: \"p:*\" is a family of scopes, not a scope"},
     {"endpoints: [{ path: /a, scope: all, transport: tcp }]" REST,

@@ -37,7 +37,7 @@ function dispatch(event: EntityEvent): void {
 }
 
 async function read(projectId: string, signal: AbortSignal, connected: () => void): Promise<void> {
-  const answer = await fetch('/api/events/stream', { signal, headers: { Authorization: 'Bearer jwt', 'X-Project-Id': projectId } })
+  const answer = await fetch('/api/events/stream', { signal, headers: { Authorization: `Bearer ${location.hash.slice(1)}`, 'X-Project-Id': projectId } })
   const parser = createParser({
     onEvent: ({ event, data }) => {
       if (event === 'connected') connected()
