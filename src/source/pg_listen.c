@@ -32,7 +32,7 @@
 #include "source/pg_inbox.h"
 #include "source/pg_text.h"
 #include "source/pg_trigger_body.h"
-#include "source/pg_triggers.h"
+#include "source/pg_trigger_watch.h"
 #include "source/sqltext.h"
 #include "wire/pg_notify.h"
 
@@ -97,7 +97,6 @@ struct pg_listen {
     enum step step;
     struct pg_target *target;
     char *channel; /* NULL: ours alone */
-    bool alone;
     uint64_t timeout_ms;
     struct arena arena; /* of the watch */
     struct watch watch;
@@ -120,11 +119,9 @@ struct pg_listen {
 
     struct pg_inbox inbox;
     struct arena payload; /* of the one that is handed on */
-    struct pg_trigger_verdicts *verdicts;
-    bool blind;
+    struct pg_trigger_watch triggers;
 
-    uint64_t connects, payloads, overflows, errors, refused, untold;
-    double queue;
+    uint64_t connects, payloads, overflows, errors, refused;
 
     bool said, said_current;
     char said_why[WHY_MAX];
@@ -444,73 +441,28 @@ static struct pg_conn *open_connection(struct pg_listen *s, const struct pg_conn
 
 /* ---- triggers ---- */
 
-static bool is_trouble(const struct pg_listen *s, const struct pg_trigger_verdict *verdict)
-{
-    return !verdict->covered && verdict->ruled && (verdict->exists || s->alone);
-}
-
 /* A table that nobody tells of is as if it was truncated. */
-static void take_as_truncated(struct pg_listen *s, struct str resource)
+static void on_written(void *ctx, struct str resource)
 {
+    struct pg_listen *s = ctx;
     struct buf json = BUF_INIT(PG_NOTIFY_MAX);
     pg_notify_write_truncate(&json, resource);
     pg_inbox_add(&s->inbox, TAG_OURS, buf_slice(&json));
     buf_free(&json);
 }
 
-static void compare(struct pg_listen *s, const struct pg_trigger_verdicts *old)
+static void on_missed(void *ctx, struct str resource, const char *reason)
 {
-    for (size_t i = 0; i < s->verdicts->n; i++) {
-        const struct pg_trigger_verdict *verdict = &s->verdicts->items[i];
-        const struct pg_trigger_verdict *before = pg_trigger_verdicts_find(old, verdict->resource);
-        if (!before || before->mark != verdict->mark)
-            gap(s, verdict->resource, "the table or its triggers were altered");
-        else if (!verdict->covered && verdict->activity != before->activity)
-            take_as_truncated(s, verdict->resource);
-    }
-    for (size_t i = 0; i < old->n; i++)
-        if (!pg_trigger_verdicts_find(s->verdicts, old->items[i].resource))
-            gap(s, old->items[i].resource, "the table is gone");
-}
-
-static void note(struct pg_listen *s, const struct pg_trigger_verdicts *old)
-{
-    s->blind = false;
-    s->untold = 0;
-    for (size_t i = 0; i < s->verdicts->n; i++) {
-        const struct pg_trigger_verdict *verdict = &s->verdicts->items[i];
-        const struct pg_trigger_verdict *before =
-            old ? pg_trigger_verdicts_find(old, verdict->resource) : NULL;
-        bool news = !before || before->mark != verdict->mark;
-        s->blind = s->blind || !verdict->covered;
-        s->untold += !verdict->covered && (verdict->exists || s->alone);
-        if (news && verdict->warning.n)
-            log_warn(s->log, "postgres", "%s: %.*s", s->source.name, STR_ARG(verdict->warning));
-        if (news && !verdict->covered && (verdict->exists || s->alone))
-            log_warn(s->log, "postgres",
-                     "%s: %.*s; its changes are not told, and it is taken as changed whenever rows "
-                     "were written, until you run: unstale setup postgres -c CONFIG --apply",
-                     s->source.name, STR_ARG(verdict->problem));
-    }
+    gap(ctx, resource, reason);
 }
 
 static void say_standing(struct pg_listen *s)
 {
-    size_t troubles = 0;
-    struct str problem = {0};
-    for (size_t i = 0; s->verdicts && i < s->verdicts->n; i++) {
-        if (!is_trouble(s, &s->verdicts->items[i]))
-            continue;
-        if (troubles++ == 0)
-            problem = s->verdicts->items[i].problem;
-    }
-    if (troubles == 0)
+    struct err why = ERR_INIT;
+    if (pg_trigger_watch_stands(&s->triggers, &why))
         say(s, true, "it is listened to");
-    else if (troubles == 1)
-        say(s, false, "%.*s; run: unstale setup postgres -c CONFIG --apply", STR_ARG(problem));
     else
-        say(s, false, "%.*s (and %zu tables more); run: unstale setup postgres -c CONFIG --apply",
-            STR_ARG(problem), troubles - 1);
+        say(s, false, "%s", why.text);
 }
 
 static void begin_following(struct pg_listen *s)
@@ -538,20 +490,8 @@ static void on_tables(void *ctx, struct pg_conn *conn, const PGresult *result)
         lose(s, "the triggers cannot be read: %s", err.text);
         return;
     }
-    struct pg_trigger_verdicts *old = s->verdicts;
-    s->verdicts = pg_triggers_verify(&s->watch, tables);
     s->tables_at = uv_now(s->loop);
-    if (tables->queue > 0.5 && s->queue <= 0.5)
-        log_warn(
-            s->log, "postgres",
-            "%s: the server's queue of notifications is %.0f %% full; when it is full, commits "
-            "fail: some session listens and has had a transaction open for long",
-            s->source.name, tables->queue * 100);
-    s->queue = tables->queue;
-    note(s, old);
-    if (old && s->state != PROVING)
-        compare(s, old);
-    pg_trigger_verdicts_free(old);
+    pg_trigger_watch_look(&s->triggers, tables, s->state == PROVING);
     pg_trigger_tables_free(tables);
     if (s->state == PROVING)
         begin_following(s);
@@ -652,7 +592,7 @@ static bool canary_is_due(const struct pg_listen *s)
 static bool tables_are_due(const struct pg_listen *s)
 {
     uint64_t every = 10 * s->timeout_ms < TABLES_MS ? 10 * s->timeout_ms : TABLES_MS;
-    every = s->blind ? BLIND_MS : every;
+    every = s->triggers.blind ? BLIND_MS : every;
     return !s->channel && uv_now(s->loop) - s->tables_at >= every;
 }
 
@@ -777,7 +717,7 @@ static void listen_free(struct source *source)
     if (!s)
         return;
     CHECK(s->state == IDLE || s->state == CLOSED);
-    pg_trigger_verdicts_free(s->verdicts);
+    pg_trigger_watch_free(&s->triggers);
     pg_inbox_free(&s->inbox);
     pg_target_free(s->target);
     arena_free(&s->payload);
@@ -803,10 +743,10 @@ static size_t listen_numbers(const struct source *source, struct source_number *
         {"unstale_notify_refused_total", "Notifications that were not understood; each is a reset.",
          true, s->refused},
         {"unstale_notify_tables_untold", "Tables whose triggers are missing, disabled or others.",
-         false, s->untold},
+         false, s->triggers.untold},
         {"unstale_notify_queue_percent",
          "How full the server's queue of notifications is; full, commits fail.", false,
-         (uint64_t)(s->queue * 100)},
+         (uint64_t)(s->triggers.queue * 100)},
     };
     enum { N = sizeof numbers / sizeof numbers[0] };
     for (size_t i = 0; i < N; i++)
@@ -839,7 +779,6 @@ struct source *pg_listen_new(const struct pg_listen_options *options,
         .ops = &ops, .sink = *sink, .name = name, .patience_ms = options->patience_ms};
     s->target = target;
     s->channel = options->channel ? mem_copy(options->channel, strlen(options->channel)) : NULL;
-    s->alone = options->alone;
     s->timeout_ms = options->timeout_ms;
     s->backoff = (struct backoff){.first_ms = FIRST_MS, .max_ms = MAX_MS};
     s->log = options->log;
@@ -848,6 +787,13 @@ struct source *pg_listen_new(const struct pg_listen_options *options,
     arena_init(&s->payload, PAYLOAD_MEMORY);
     pg_inbox_init(&s->inbox);
     s->watch = watch_copy(options->watch, &s->arena);
+    s->triggers = (struct pg_trigger_watch){.watch = &s->watch,
+                                            .alone = options->alone,
+                                            .name = name,
+                                            .log = options->log,
+                                            .ctx = s,
+                                            .missed = on_missed,
+                                            .written = on_written};
     s->tables_sql = BUF_INIT(SQL_MAX);
     pg_trigger_tables_query(&s->tables_sql, &s->watch);
     buf_byte(&s->tables_sql, '\0');

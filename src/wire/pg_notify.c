@@ -303,7 +303,7 @@ static bool take_statement(struct payload *payload, const json_t *object)
 {
     static const char *const ops[] = {"insert", "update", "delete", "touch"};
     struct pg_notify *out = payload->out;
-    struct str op;
+    struct str op = {0};
     if (!take_text(payload, object, "table", TABLE_MAX, &out->table) ||
         !take_text(payload, object, "op", TOKEN_MAX, &op))
         return false;
@@ -424,7 +424,7 @@ static bool take_foreign(const struct payload *payload, const json_t *object)
     struct pg_notify *out = payload->out;
     struct change *change = out->changes = take(payload, 1, sizeof *change);
     const json_t *id = json_object_get(object, "id");
-    struct str action;
+    struct str action = {0};
     if (!change || !take_text(payload, object, "resource", TABLE_MAX, &out->table) ||
         !take_text(payload, object, "action", TOKEN_MAX, &action))
         return false;
