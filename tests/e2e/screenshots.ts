@@ -1,7 +1,7 @@
 /* The pictures of the README, made anew by: node --test tests/e2e/screenshots.ts */
 
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { sleep } from '../integration/lib/wait.ts'
 import { Demo } from './lib/demo.ts'
 import { profile, Tab } from './lib/tab.ts'
@@ -69,4 +69,30 @@ test('the registry, where an administrator sees what another one does', async (t
   await tab.row('billing-maven-2').getByText('Described in a shell').waitFor()
   await sleep(600)
   await tab.page.screenshot({ path: join(folder, 'registry-repositories.png') })
+})
+
+async function shootOf(t: TestContext, example: string, path: string): Promise<{ demo: Demo; tab: Tab }> {
+  const demo = await Demo.start(t, { example, workers: true, env: { WORK_MS: '400', STEP_MS: '150' } })
+  const tab = await Tab.blank(t, await profile(t, { colorScheme: 'light' }))
+  tab.announce(/\/api\/session$/)
+  await tab.page.setViewportSize({ width: 1440, height: 780 })
+  await tab.page.goto(demo.url + path)
+  await tab.page.getByRole('button', { name: 'Ada Lindgren' }).click()
+  await tab.ready()
+  return { demo, tab }
+}
+
+test('a podcast whose job has just finished', async (t) => {
+  const { tab } = await shootOf(t, 'podcasts', '/podcasts/pod-yeast')
+  await tab.page.getByRole('button', { name: 'Generate', exact: true }).click()
+  await tab.page.getByText('/audio/pod-yeast.mp3').waitFor()
+  await sleep(350)
+  await tab.page.screenshot({ path: join(folder, 'podcasts-ready.png') })
+})
+
+test('a document while its chunks are embedded', async (t) => {
+  const { tab } = await shootOf(t, 'documents', '/')
+  await tab.row('doc_tariff').getByRole('button', { name: 'Process' }).click()
+  await tab.row('doc_tariff').getByText(/^1\d \/ 24$/).first().waitFor()
+  await tab.page.screenshot({ path: join(folder, 'documents-progress.png') })
 })

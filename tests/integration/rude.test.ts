@@ -14,7 +14,7 @@ import { config, serve, type Unstale } from './lib/unstale.ts'
 import { poll, SLOWER } from './lib/wait.ts'
 
 const PAGES = 1000
-const SECONDS = 60
+const SECONDS = Number(process.env['UNSTALE_RUDE_SECONDS'] ?? '60')
 const MIB = 1024 * 1024
 
 function descriptors(server: Unstale): number {
