@@ -139,7 +139,7 @@ function subject(keys: readonly Key[]): string {
 }
 
 function resources(keys: readonly Key[]): string {
-  return [...new Set(keys.map((key) => String(key[0] ?? 'everything')))].join(', ')
+  return [...new Set(keys.map(([first]) => (Array.isArray(first) ? first.join('.') : String(first ?? 'everything'))))].join(', ')
 }
 
 function KeyText({ value }: { value: Key }) {
