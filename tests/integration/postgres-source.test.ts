@@ -527,3 +527,17 @@ test('a password is in no log, no metric, no page, no error', async (t) => {
   const third = await launch(t, { ...settings, sources: [{ postgres: url }] }, { dir: directory(t), env: { PGPASSFILE: join(made.dir, 'pgpass') } }).started()
   await current(third)
 })
+
+test('a reload with other rules goes on, with a permanent slot without a gap', async (t) => {
+  const pg = await postgres(t, BOUNDED)
+  const { sql, server, settings, dir } = await follow(t, pg, { slot: 'permanent' })
+  const rules = { tasks: { scope: ['project:{project_id}'], stale: [['other', '{id}']] } }
+  writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify({ ...settings, rules }))
+  server.child.kill('SIGHUP')
+  await server.line(/unstale\.yaml: reloaded/)
+  await current(server)
+  const stream = await listen(t, server)
+  await sql("INSERT INTO tasks VALUES (1, 1, 'a')")
+  await until(stream, 'project:1 ["other",1]')
+  assert.equal(server.lines.filter((line) => /changes may have been missed/.test(line)).length, 1, 'that of the first start alone')
+})
