@@ -13,8 +13,8 @@ static bool read_part(const struct reader *reader, const struct yaml *node, stru
         struct buf json = BUF_INIT(64);
         enum scalar scalar = scalar_read(reader, node, &json);
         out->kind = scalar == SCALAR_LITERAL ? SPEC_LITERAL : SPEC_TEMPLATE;
-        out->text = scalar == SCALAR_LITERAL ? arena_copy(reader->arena, buf_slice(&json))
-                                             : node->text;
+        out->text =
+            scalar == SCALAR_LITERAL ? arena_copy(reader->arena, buf_slice(&json)) : node->text;
         CHECK(out->text.p);
         buf_free(&json);
         return scalar != SCALAR_WRONG;

@@ -484,6 +484,17 @@ uint64_t crowd_beat_every(const struct crowd *crowd)
     return ms < 1 ? 1 : ms > CROWD_BEAT_MS ? CROWD_BEAT_MS : ms;
 }
 
+/* No heartbeat any more, and not ended twice. */
+static void end_now(struct crowd *crowd, struct subscriber *subscriber)
+{
+    crowd->ended++;
+    list_remove(&subscriber->beat);
+    if (format_is_websocket((enum format)subscriber->format))
+        crowd_close(crowd, subscriber->conn, WS_RESTART);
+    else
+        conn_close(subscriber->conn, CLOSE_RESET, true);
+}
+
 /* Streams whose time has come, whoever they are. */
 static void end_due(struct crowd *crowd)
 {
@@ -491,14 +502,8 @@ static void end_due(struct crowd *crowd)
     while (endings_take(&crowd->endings, crowd->now, &id)) {
         struct conn *conn = conn_find(crowd->options.server, id);
         struct subscriber *subscriber = conn ? conn_user(conn) : NULL;
-        if (!subscriber || list_empty(&subscriber->beat))
-            continue; /* gone, or ended already */
-        crowd->ended++;
-        list_remove(&subscriber->beat);
-        if (format_is_websocket((enum format)subscriber->format))
-            crowd_close(crowd, conn, WS_RESTART);
-        else
-            conn_close(conn, CLOSE_RESET, true);
+        if (subscriber && !list_empty(&subscriber->beat)) /* not gone, not ended yet */
+            end_now(crowd, subscriber);
     }
 }
 
@@ -583,7 +588,7 @@ void crowd_set_endpoints(struct crowd *crowd, const struct endpoints *endpoints,
         if (!format_is_dialect(format))
             continue;
         if (!endpoints_same(before, endpoints, format))
-            endings_add(&crowd->endings, conn_id(subscriber->conn), now, 0);
+            end_now(crowd, subscriber);
         else
             end_some_time(crowd, subscriber, !endpoints_serves(endpoints, format));
     }

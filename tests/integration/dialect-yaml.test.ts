@@ -89,6 +89,22 @@ test('a reload ends the streams of what changed and keeps the others; all are to
   assert.equal((await ws(t, server, '/sync')).status, 404)
 })
 
+test('so many reloads that every place was taken once: streams end, and nobody hears the words of others', async (t) => {
+  const word = (i: number) => ({ ...SIXTH, on_connect: 'none', scope: 'team:{query.team}', ready: { event: `hello ${i}`, data: {} }, change: { event: `word ${i}`, data: {} } })
+  const server = await serve(t, settings([word(0)], { limits: { spread: '1m' } }))
+  for (let i = 0; i < 20; i++) {
+    const stream = await sse(t, server, '/feed?team=red')
+    assert.equal(await stream.next(), `event: hello ${i}\ndata: {}`)
+    await reload(server, settings([word(i + 1)], { limits: { spread: '1m' } }))
+    await server.publish({ resource: 'people', action: 'created', id: '5', new: { team: 'red' } })
+    if (!stream.ended) {
+      await poll('told', () => stream.ended || stream.text.includes(`event: word ${i}\n`))
+      stream.cut()
+    }
+    assert.doesNotMatch(stream.text, new RegExp(`word ${i + 1}`))
+  }
+})
+
 test('a reload that makes an endpoint begins to remember the rows of its rules', async (t) => {
   const server = await serve(t, settings([]))
   await reload(server, settings([SIXTH]))
