@@ -35,8 +35,16 @@ struct user {
     char name[];
 };
 
+enum {
+    GUESTS_RECHECKS = 100,  /* at a time: some ten milliseconds where signatures are dear */
+    GUESTS_EXPIRY_MS = 1000 /* how often at most it is looked for those whose time is over */
+};
+
 struct guests {
     struct guests_options options;
+    uint64_t *rechecked; /* ids of those who are to be looked at under other settings */
+    size_t n_rechecked, next_rechecked;
+    const struct authorizer *authorizer;
     struct table table;
     struct table users;
     struct guests_stats stats;
@@ -143,6 +151,7 @@ void guests_free(struct guests *guests)
     CHECK(guests->table.count == 0 && guests->users.count == 0);
     table_free(&guests->table);
     table_free(&guests->users);
+    free(guests->rechecked);
     free(guests);
 }
 
@@ -414,7 +423,6 @@ void guests_expire(struct guests *guests, uint64_t now, uint64_t wall_ms)
         return;
     size_t n = 0;
     uint64_t *ids = all(guests, &n);
-    /* At most once a second: many tokens end one after the other. */
     guests->next_wall = INT64_MAX;
     guests->next_known = UINT64_MAX;
     for (size_t i = 0; i < n; i++) {
@@ -424,25 +432,43 @@ void guests_expire(struct guests *guests, uint64_t now, uint64_t wall_ms)
             expire(guests, guest, conn, now, (int64_t)wall_ms);
     }
     free(ids);
+    /* Many end one after the other. */
+    if (guests->next_wall < (int64_t)wall_ms + GUESTS_EXPIRY_MS)
+        guests->next_wall = (int64_t)wall_ms + GUESTS_EXPIRY_MS;
 }
 
 void guests_recheck(struct guests *guests, const struct authorizer *authorizer)
 {
-    size_t n = 0;
-    uint64_t *ids = all(guests, &n);
-    for (size_t i = 0; i < n; i++) {
-        struct conn *conn = conn_find(guests->options.server, ids[i]);
-        struct guest *guest = conn ? find(guests, conn) : NULL;
-        struct admission admission = {.err = ERR_INIT};
-        if (!guest || identity_way(guest->identity) == IDENTITY_NOBODY)
-            continue;
-        authorizer->recheck(authorizer->ctx, guest->identity, &admission);
-        if (admission.answer == AUTHORIZER_YES)
-            guests_replace(guests, conn, admission.identity);
-        else if (admission.answer != AUTHORIZER_LATER && !crowd_closing(conn))
-            crowd_close(guests->options.crowd, conn, CLOSE_CODE_TOKEN);
-    }
-    free(ids);
+    free(guests->rechecked);
+    guests->rechecked = all(guests, &guests->n_rechecked);
+    guests->next_rechecked = 0;
+    guests->authorizer = authorizer;
+}
+
+static void recheck(struct guests *guests, uint64_t id)
+{
+    struct conn *conn = conn_find(guests->options.server, id);
+    struct guest *guest = conn ? find(guests, conn) : NULL;
+    struct admission admission = {.err = ERR_INIT};
+    if (!guest || identity_way(guest->identity) == IDENTITY_NOBODY)
+        return;
+    guests->authorizer->recheck(guests->authorizer->ctx, guest->identity, &admission);
+    if (admission.answer == AUTHORIZER_YES)
+        guests_replace(guests, conn, admission.identity);
+    else if (admission.answer != AUTHORIZER_LATER && !crowd_closing(conn))
+        crowd_close(guests->options.crowd, conn, CLOSE_CODE_TOKEN);
+}
+
+bool guests_work(struct guests *guests)
+{
+    for (unsigned i = 0; i < GUESTS_RECHECKS && guests->next_rechecked < guests->n_rechecked; i++)
+        recheck(guests, guests->rechecked[guests->next_rechecked++]);
+    if (guests->next_rechecked < guests->n_rechecked)
+        return true;
+    free(guests->rechecked);
+    guests->rechecked = NULL;
+    guests->n_rechecked = guests->next_rechecked = 0;
+    return false;
 }
 
 void guests_stats(const struct guests *guests, struct guests_stats *stats)

@@ -56,8 +56,11 @@ void guests_seat(struct guests *guests, struct conn *conn, struct quota *quota,
 
 /* Ends those whose time is over. */
 void guests_expire(struct guests *guests, uint64_t now, uint64_t wall_ms);
-/* Everyone under other settings. Who cannot be asked about now stays as he is. */
+/* Everyone under other settings, a few at a time, since each may be a signature. Who cannot be
+ * asked about now stays as he is. The authorizer lives until the next call of this. */
 void guests_recheck(struct guests *guests, const struct authorizer *authorizer);
+/* Goes on with that; true when there is more. */
+bool guests_work(struct guests *guests);
 /* Every guest of that user: a right came or went (`from`: IDENTITY_LIVE, …). */
 void guests_grant(struct guests *guests, struct str user, struct str scope, unsigned from);
 void guests_revoke(struct guests *guests, struct str user, struct str scope, unsigned from);

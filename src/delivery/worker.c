@@ -108,7 +108,8 @@ static void on_beat(uv_timer_t *timer)
     struct worker *worker = timer->data;
     api_expire(worker->api, uv_now(&worker->loop));
     guests_expire(worker->guests, uv_now(&worker->loop), wall_ms());
-    bool more = crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms());
+    bool more = guests_work(worker->guests);
+    more = crowd_beat(worker->crowd, uv_now(&worker->loop), wall_ms()) || more;
     uv_timer_start(timer, on_beat, more ? 1 : crowd_beat_every(worker->crowd), 0);
 }
 
@@ -229,11 +230,10 @@ static void set_limits(struct worker *worker, struct mail_limits *mail)
                      limits->server.stalled_ms, uv_now(&worker->loop));
     crowd_set_endpoints(worker->crowd, limits->endpoints, uv_now(&worker->loop));
     api_set_authorizer(worker->api, old);
+    guests_recheck(worker->guests, limits->authorizer);
     /* From nobody's to somebody's, or the other way: nothing is known of those who are here. */
     if (old->credentials != limits->authorizer->credentials)
         crowd_end(worker->crowd, SIZE_MAX, true, uv_hrtime());
-    else
-        guests_recheck(worker->guests, limits->authorizer);
     uv_timer_start(&worker->beat, on_beat, 0, 0); /* it may be called more often now */
     mail->mail.kind = MAIL_LIMITED;
     to_hub(worker, &mail->mail);

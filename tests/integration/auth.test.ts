@@ -362,3 +362,19 @@ test('an endpoint in another dialect is whose the token says, and refuses by the
   wire.send(requestBytes(server.at, `/api/v1/messages/ws?project_id=p1&token=${good}`, { headers: upgrade }), 'HEAD')
   assert.equal((await wire.answer()).status, 101)
 })
+
+test('hundreds of streams are looked at after a reload, and only what is no more theirs ends', async (t) => {
+  const limits = { connections_per_user: 1000, connections_per_token: 1000 }
+  const server = await serve(t, secured({ scopes: ['a', 'b'] }, { limits, threads: 2 }))
+  const headers = bearer(mint(USER()))
+  const streams = Array.from({ length: 450 }, () => server.stream({ scopes: ['a', 'b'], headers }))
+  t.after(() => streams.forEach((stream) => stream.cut()))
+  for (const stream of streams) await stream.opened()
+  writeFileSync(server.file, JSON.stringify(secured({ scopes: ['b'] }, { limits, threads: 2 })))
+  server.child.kill('SIGHUP')
+  for (const stream of streams) assert.equal((await stream.next('revoked')).data.scope, 'a')
+  await server.mark('a', ['x'])
+  await server.mark('b', ['x'])
+  for (const stream of streams) assert.equal((await stream.next('stale')).data.scope, 'b')
+  await poll('counted', async () => (await server.metric('unstale_auth_revoked_total')) === streams.length)
+})
