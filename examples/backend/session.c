@@ -91,8 +91,9 @@ static char *make_token(const struct session *session, const json_t *claims)
     if (token == NULL)
         goto out;
     encode((const unsigned char *)head, sizeof head - 1, token);
-    strcat(token, ".");
-    encode((const unsigned char *)text, length, token + strlen(token));
+    used = strlen(token);
+    token[used++] = '.';
+    encode((const unsigned char *)text, length, token + used);
     used = strlen(token);
     token[used] = '.';
     sign(session, token, used, token + used + 1);
