@@ -17,8 +17,9 @@
  * server's queue and back, whenever nothing else was heard for half of the time-out; a network that
  * swallows everything shows as one that is not answered.
  *
- * One question is under way at a time. A fence is one that means nothing: its answer comes behind
- * all notifications of the transactions that the server had begun to send (see the header).
+ * One question is under way at a time, and each answer is a fence: it comes behind all
+ * notifications of the transactions that the server had begun to send (see the header). Where
+ * nothing else is to be asked, the question means nothing.
  *
  * The triggers are read again every 30 s, or ten time-outs. A table whose triggers are not those
  * that setup makes is blind: it is taken as truncated whenever the server's own statistics say that
@@ -328,12 +329,14 @@ static void ask(struct pg_listen *s, const char *sql, pg_conn_answer *answer)
     pg_conn_query(s->conn, sql, s->timeout_ms, answer, s);
 }
 
-/* Reads what every answer needs first; false when it was lost for its answer. */
+/* What every answer needs first: it is a fence, whatever was asked. False when it was lost for its
+ * answer. */
 static bool answered(struct pg_listen *s, struct pg_conn *conn, const PGresult *result,
                      const char *what)
 {
     struct err err = ERR_INIT;
     s->asking = false;
+    pg_inbox_close(&s->inbox);
     if (!is_bad(result))
         return true;
     pg_conn_complaint(conn, result, &err);
@@ -578,10 +581,8 @@ static const struct pg_conn_ops conn_ops = {
 static void on_fence(void *ctx, struct pg_conn *conn, const PGresult *result)
 {
     struct pg_listen *s = ctx;
-    if (!answered(s, conn, result, "a question was not answered"))
-        return;
-    pg_inbox_close(&s->inbox);
-    pump(s);
+    if (answered(s, conn, result, "a question was not answered"))
+        pump(s);
 }
 
 static bool canary_is_due(const struct pg_listen *s)
@@ -614,12 +615,13 @@ static void ask_next(struct pg_listen *s)
     }
     if (s->state != FOLLOWING && s->state != BLOCKED && s->state != HANDING)
         return;
-    if (pg_inbox_has_open(&s->inbox))
+    /* The tables first, or a steady stream of notifications would leave no time for them. */
+    if (tables_are_due(s))
+        ask(s, s->tables_sql.data, on_tables);
+    else if (pg_inbox_has_open(&s->inbox))
         ask(s, "SELECT 1", on_fence);
     else if (canary_is_due(s))
         send_canary(s);
-    else if (tables_are_due(s))
-        ask(s, s->tables_sql.data, on_tables);
 }
 
 static void pump(struct pg_listen *s)
