@@ -8,7 +8,8 @@ import { build, scratch } from './contender.ts'
 import { Program } from './processes.ts'
 import { configure, type Settings, setUpPostgres, startUnstale, type UnstaleServing } from './unstale.ts'
 
-export const CAPTURES = ['none', 'logical', 'notify'] as const
+/* `decoding` is what PostgreSQL's own decoding costs: its pg_recvlogical reads the same and throws it away. */
+export const CAPTURES = ['none', 'decoding', 'logical', 'notify'] as const
 export type Capture = (typeof CAPTURES)[number]
 
 /** Transactions a second, in one round. */
@@ -66,7 +67,7 @@ interface Following {
 }
 
 /** A server that follows the database, and has caught up. */
-async function follow(url: string, capture: Capture, settings: Settings): Promise<Following> {
+async function follow(url: string, capture: 'logical' | 'notify', settings: Settings): Promise<Following> {
   const folder = scratch()
   const own = { ...settings, folder: folder.path, sources: [{ postgres: url, capture }] }
   const file = configure(folder.path, own)
@@ -95,9 +96,26 @@ async function live(program: string, url: string, at: string): Promise<void> {
   }
 }
 
+/** PostgreSQL's own client of the same publication. */
+async function decode(server: Postgres, url: string): Promise<{ stop: () => Promise<void> }> {
+  const slot = ['-d', url, '--slot', 'bare']
+  const command = (...args: string[]): Program => new Program([server.program('pg_recvlogical'), ...slot, ...args], { core: 'both' })
+  await server.sql(`CREATE PUBLICATION bare FOR TABLE ${Object.keys(BENCH_RULES).join(', ')}`, 'bench')
+  await command('--create-slot', '-P', 'pgoutput').result()
+  const reading = command('--start', '-f', '/dev/null', '-o', 'proto_version=1', '-o', 'publication_names=bare')
+  return {
+    stop: async () => {
+      await reading.stop()
+      await command('--drop-slot').result()
+      await server.sql('DROP PUBLICATION bare', 'bench')
+    },
+  }
+}
+
 async function throughput(server: Postgres, capture: Capture, seconds: number): Promise<number> {
   const url = server.url('bench')
-  const following = capture === 'none' ? null : await follow(url, capture, { rules: BENCH_RULES, core: 'both', batch: '100ms' })
+  const capturing = { rules: BENCH_RULES, core: 'both', batch: '100ms' } as const
+  const following = capture === 'none' ? null : capture === 'decoding' ? await decode(server, url) : await follow(url, capture, capturing)
   try {
     if (following) await sleep(1000)
     await server.sql('CHECKPOINT')
@@ -111,7 +129,7 @@ async function throughput(server: Postgres, capture: Capture, seconds: number): 
   }
 }
 
-async function latency(server: Postgres, capture: Capture, count: number): Promise<Latency> {
+async function latency(server: Postgres, capture: 'logical' | 'notify', count: number): Promise<Latency> {
   const url = server.url('latency')
   const following = await follow(url, capture, { rules: TASKS_RULES, core: 'both' })
   const program = join(build, 'bench', 'pgcommit')
@@ -126,7 +144,7 @@ async function latency(server: Postgres, capture: Capture, count: number): Promi
 }
 
 export async function ofPostgres(unstale: string, quick: boolean, say: (text: string) => void): Promise<OfPostgres> {
-  const seconds = quick ? 3 : 8
+  const seconds = quick ? 2 : 7
   const server = new Postgres({ settings: SETTINGS })
   try {
     await server.create()
@@ -136,7 +154,7 @@ export async function ofPostgres(unstale: string, quick: boolean, say: (text: st
     await new Program([server.program('pgbench'), '-q', '-i', '-s', String(SCALE), server.url('bench')], { core: 'both' }).result()
     const found: OfPostgres = { version: await server.sql('SHOW server_version'), unstale, seconds, clients: CLIENTS, throughput: [], latency: [] }
     for (let round = 0; round < (quick ? 1 : 5); round++) {
-      const one: Throughput = { none: NaN, logical: NaN, notify: NaN }
+      const one: Throughput = { none: NaN, decoding: NaN, logical: NaN, notify: NaN }
       /* In another order each round, so that what grows meanwhile meets all of them. */
       for (let i = 0; i < CAPTURES.length; i++) {
         const capture = CAPTURES[(round + i) % CAPTURES.length] as Capture

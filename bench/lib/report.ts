@@ -168,7 +168,7 @@ function postgresTables(postgres: OfPostgres): string {
   ])
   return [
     `unstale ${postgres.unstale}, PostgreSQL ${postgres.version}, \`wal_level = logical\` throughout, durable writes. pgbench's own transactions, ${postgres.clients} clients, ${postgres.seconds} s each, ` +
-      `${postgres.throughput.length} ${postgres.throughput.length === 1 ? 'round' : 'rounds'} of all three; writers, database and unstale share the machine's cores.`,
+      `${postgres.throughput.length} ${postgres.throughput.length === 1 ? 'round' : 'rounds'} of all; writers, database and unstale share the machine's cores, and keep them busy. *Decoding* is pg_recvlogical on the same publication into /dev/null: what PostgreSQL itself takes for it.`,
     table(['capture', 'transactions/s', '× none'], writers),
     'From the moment before COMMIT is sent to: its answer, the notification at a client that does nothing but LISTEN, the event at a subscriber of unstale. Of the same commits.',
     table(['capture', 'commits', 'answer p50', 'p99', 'LISTEN p50', 'p99', 'subscriber p50', 'p99'], latency),
