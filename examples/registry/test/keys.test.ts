@@ -6,6 +6,7 @@ import { MutationObserver, QueryObserver } from '@tanstack/react-query'
 import { AFTER_GROUPS, AFTER_USERS } from '../ui/src/hooks/use-admin-mutations.ts'
 import { EVENT_INVALIDATION_MAP } from '../ui/src/hooks/event-invalidation-map.ts'
 import { repositoriesChanged } from '../ui/src/hooks/use-repository-mutations.ts'
+import { backups, dependencyTrackStatus, monitoring, search } from '../ui/src/lib/queries.ts'
 import { createQueryClient, FRESH, FRESH_WHILE_PUSHED } from '../ui/src/providers/query-client.ts'
 
 const KEYS = ['repositories', 'repositories-list', 'repositories-for-scan', 'repositories-all', 'recent-repositories', 'quality-health-dashboard', 'admin-stats', 'admin-users']
@@ -35,10 +36,14 @@ test('while pushes arrive data is fresh for five minutes, and again for 30 s wit
   assert.equal(staleTime(), 30_000)
 })
 
-test('what a page sets for itself stays', () => {
+test('what a page sets for itself stays: Dependency-Track 60 s, search 30 s, monitoring and backups poll', () => {
   const queryClient = createQueryClient(() => true)
-  const observer = new QueryObserver(queryClient, { queryKey: ['dt-status'], staleTime: 60_000, enabled: false })
-  assert.equal(observer.options.staleTime, 60_000)
+  const of = (options: object) => queryClient.defaultQueryOptions(options as { queryKey: unknown[] })
+  assert.equal(of(dependencyTrackStatus).staleTime, 60_000)
+  assert.equal(of(search('web')).staleTime, 30_000)
+  const polls = (options: object) => (new QueryObserver(queryClient, options as never).options as { refetchInterval?: unknown }).refetchInterval
+  assert.deepEqual([polls(monitoring), polls(backups)], [5_000, 10_000])
+  assert.equal(polls(search('web')), undefined)
 })
 
 test('any mutation that succeeds makes the counts and the recent repositories stale, one that fails does not', async () => {

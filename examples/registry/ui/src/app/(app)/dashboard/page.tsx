@@ -3,6 +3,7 @@ import { PageHead } from '@unstale-examples/ui/components/bits.tsx'
 import { ago, bytes, number } from '@unstale-examples/ui/lib/format.ts'
 import { usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import { api } from '../../../lib/api.ts'
+import { dependencyTrackStatus } from '../../../lib/queries.ts'
 import { useIsAdmin } from '../../../providers/user.tsx'
 import { Table } from '../../Table.tsx'
 
@@ -12,7 +13,7 @@ export function DashboardPage() {
   usePageTitle('Dashboard')
   const stats = useQuery({ queryKey: ['admin-stats'], queryFn: ({ signal }) => api.stats(signal), enabled: useIsAdmin() })
   const recent = useQuery({ queryKey: ['recent-repositories'], queryFn: ({ signal }) => api.recentRepositories(signal) })
-  const status = useQuery({ queryKey: ['dt-status'], queryFn: ({ signal }) => api.dependencyTrack(signal), staleTime: 60_000 })
+  const status = useQuery(dependencyTrackStatus)
   return (
     <>
       <PageHead title="Dashboard" lead={status.data ? `Dependency-Track is ${status.data.status}, ${status.data.findings_of} repositories are scanned.` : undefined} />

@@ -4,14 +4,14 @@ import { plural } from '@unstale-examples/ui/lib/format.ts'
 import { usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import { useState } from 'react'
 import { useRepositoryNames } from '../../../hooks/use-names.ts'
-import { api } from '../../../lib/api.ts'
+import { search } from '../../../lib/queries.ts'
 import { Table } from '../../Table.tsx'
 
 export function SearchPage() {
   usePageTitle('Search')
   const [q, setQ] = useState('')
   const all = useRepositoryNames('repositories-all')
-  const found = useQuery({ queryKey: ['search', q], queryFn: ({ signal }) => api.search(q, signal), enabled: q !== '', staleTime: 30_000, placeholderData: keepPreviousData })
+  const found = useQuery({ ...search(q), enabled: q !== '', placeholderData: keepPreviousData })
   return (
     <>
       <PageHead title="Search" lead={all.data && `In ${plural(all.data.length, 'repository', 'repositories')}.`} />

@@ -4,12 +4,12 @@ import { useQuery } from '@tanstack/react-query'
 import { PageHead, StatusChip } from '@unstale-examples/ui/components/bits.tsx'
 import { bytes, fullTime, timeOfDay } from '@unstale-examples/ui/lib/format.ts'
 import { usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
-import { api } from '../../../../lib/api.ts'
+import { backups, monitoring } from '../../../../lib/queries.ts'
 import { Table } from '../../../Table.tsx'
 
 export function MonitoringPage() {
   usePageTitle('Monitoring')
-  const { data } = useQuery({ queryKey: ['monitoring'], queryFn: ({ signal }) => api.monitoring(signal), refetchInterval: 5_000 })
+  const { data } = useQuery(monitoring)
   return (
     <>
       <PageHead title="Monitoring" lead={data && `Measured at ${timeOfDay(data.measured_at)}.`} />
@@ -31,11 +31,11 @@ export function MonitoringPage() {
 
 export function BackupsPage() {
   usePageTitle('Backups')
-  const backups = useQuery({ queryKey: ['backups'], queryFn: ({ signal }) => api.backups.list({ pageSize: 100 }, signal).then(({ items }) => items), refetchInterval: 10_000 })
+  const taken = useQuery(backups)
   return (
     <>
       <PageHead title="Backups" />
-      <Table query={backups} empty="No backups" columns={{ Taken: ({ created_at }) => fullTime(created_at), Status: ({ status }) => <StatusChip status={status} />, Size: ({ size_bytes }) => bytes(size_bytes) }} />
+      <Table query={taken} empty="No backups" columns={{ Taken: ({ created_at }) => fullTime(created_at), Status: ({ status }) => <StatusChip status={status} />, Size: ({ size_bytes }) => bytes(size_bytes) }} />
     </>
   )
 }
