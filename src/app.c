@@ -24,6 +24,7 @@
 #include "engine.h"
 #include "guard.h"
 #include "hub/hub.h"
+#include "members.h"
 #include "model/scope.h"
 #include "net/mailbox.h"
 #include "report.h"
@@ -75,6 +76,7 @@ struct app {
     struct guard *guard;
     struct endpoints *endpoints;
     struct exchange *exchange;
+    struct members *members;
     struct engine *engine;
     struct admin *admin;
     struct debug *debug;
@@ -164,6 +166,11 @@ static void on_mail(void *ctx, struct mail *mail)
         free(mail);
         worker_is_limited(app);
         break;
+    case MAIL_ASK:
+    case MAIL_MEMBER:
+    case MAIL_MEMBER_LEFT:
+        members_mail(app->members, mail);
+        break;
     default:
         exchange_mail(app->exchange, mail);
     }
@@ -198,6 +205,7 @@ static void write_metrics(void *ctx, struct buf *text)
     struct report report = report_of(app);
     report_metrics(&report, text);
     guard_metrics(app->guard, text);
+    members_metrics(app->members, text);
 }
 
 static void answer_debug(void *ctx, uint64_t conn, unsigned status, struct str json)
@@ -254,6 +262,7 @@ static void close_rest(void *ctx)
     if (app->engine)
         engine_close(app->engine);
     mailbox_close(app->box);
+    members_close(app->members);
     guard_close(app->guard);
     uv_close((uv_handle_t *)&app->term, NULL);
     uv_close((uv_handle_t *)&app->interrupt, NULL);
@@ -302,6 +311,8 @@ static void stop_sources(struct app *app)
         return;
     }
     app->phase = STOPPING;
+    if (app->members)
+        members_set_source(app->members, NULL, NULL);
     if (app->sources)
         sources_stop(app->sources, sources_are_gone, app);
     else
@@ -511,6 +522,7 @@ static void sources_are_ready(void *ctx)
     struct app *app = ctx;
     adopt(app);
     sources_restart(app->sources, app->first, app->config, app->candidate->watch);
+    members_set_source(app->members, sources_database(app->sources), &app->config->auth.membership);
     candidate_free(app->candidate);
     app->candidate = NULL;
     tell_limits(app);
@@ -550,8 +562,10 @@ static void on_candidate(void *ctx, struct candidate *candidate)
     say_fixed(app, "the set of databases in sources", sources_are(app->sources, config));
     app->candidate = candidate;
     if (rules_hash(app->rules) != rules_hash(candidate->rules) ||
+        !rolls_equal(&app->config->auth.membership, &config->auth.membership) ||
         sources_differ(app->sources, app->config, config) || hub_open(app->hub)) {
         app->reloading = RELOAD_SOURCES;
+        members_set_source(app->members, NULL, NULL);
         sources_stop(app->sources, sources_are_ready, app);
         return;
     }
@@ -628,11 +642,14 @@ static bool start_sources(struct app *app, const struct state *state, struct err
 {
     struct arena memory;
     arena_init(&memory, APP_WATCH_MAX);
-    const struct watch *watch = watch_from_rules(app->rules, &memory);
+    const struct watch *watch = watch_of(app->config, app->rules, &memory);
     app->sources = sources_new(&app->loop, app->engine, app->log);
     bool ok = watch ? sources_start(app->sources, app->config, watch, state, err)
                     : err_set(err, "%s: the rules name too many columns", app->config->file);
     arena_free(&memory);
+    if (ok)
+        members_set_source(app->members, sources_database(app->sources),
+                           &app->config->auth.membership);
     return ok;
 }
 
@@ -742,8 +759,11 @@ static bool start(struct app *app, struct err *err)
     else if (why.text[0])
         log_warn(app->log, "app", "%s", why.text);
     start_hub(app, &state, seed);
-    const struct guard_options guard = {
-        .loop = &app->loop, .listen = app->first->listen, .log = app->log, .seed = seed};
+    const struct guard_options guard = {.loop = &app->loop,
+                                        .listen = app->first->listen,
+                                        .log = app->log,
+                                        .seed = seed,
+                                        .to_hub = app->box};
     app->guard = guard_new(&guard, app->config, err);
     if (!app->guard)
         return false;
@@ -759,6 +779,15 @@ static bool start(struct app *app, struct err *err)
                                               .ctx = app,
                                               .send = to_worker};
     app->exchange = exchange_new(&exchange);
+    const struct members_options members = {.loop = &app->loop,
+                                            .hub = app->hub,
+                                            .exchange = app->exchange,
+                                            .workers = app->n_workers,
+                                            .log = app->log,
+                                            .seed = seed,
+                                            .ctx = app,
+                                            .send = to_worker};
+    app->members = members_new(&members);
     if (!start_workers(app, seed, err))
         goto out;
     const struct engine_options engine = {.loop = &app->loop,
@@ -769,7 +798,8 @@ static bool start(struct app *app, struct err *err)
                                           .seed = seed,
                                           .ctx = app,
                                           .published = on_published,
-                                          .turned = wake_workers};
+                                          .turned = wake_workers,
+                                          .listener = members_listener(app->members)};
     app->engine = engine_new(&engine);
     engine_tell_rows(app->engine, app->config->n_endpoints > 0);
     /* After the engine: what the admin listener is asked, the engine answers, also while a start
@@ -793,6 +823,7 @@ out:
 
 static void free_all(struct app *app)
 {
+    members_free(app->members);
     sources_free(app->sources);
     engine_free(app->engine);
     exchange_free(app->exchange);

@@ -38,7 +38,7 @@ static bool load(struct candidate *candidate, const char *file, const struct log
     candidate->rules = rules_compile(&candidate->config->rules, &at, err);
     if (!candidate->rules)
         return config_wrong(candidate->config, at, err);
-    candidate->watch = watch_from_rules(candidate->rules, &candidate->_arena);
+    candidate->watch = watch_of(candidate->config, candidate->rules, &candidate->_arena);
     if (!candidate->watch)
         return err_set(err, "%s: the rules name too many columns", file);
     return databases_check(candidate->config, candidate->watch, note, (void *)(uintptr_t)log, err);

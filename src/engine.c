@@ -90,10 +90,11 @@ static void lay_entity(void *ctx, struct str scope, const struct rules_entity *e
         again_entity(again, scope, &laid);
 }
 
-static void apply(struct engine *engine, const struct change *change)
+/* `known`: somebody else has use for it. */
+static void apply(struct engine *engine, const struct change *change, bool known)
 {
     const struct rules_sink sink = {.ctx = engine, .mark = lay_mark, .entity = lay_entity};
-    if (!rules_apply(engine->options.rules, change, &sink))
+    if (!rules_apply(engine->options.rules, change, &sink) && !known)
         engine->stats.unmatched++;
 }
 
@@ -133,7 +134,7 @@ static void lay_publish(struct engine *engine, const struct publish *publish)
         const struct publish_item *item = &publish->items[i];
         switch (item->kind) {
         case PUBLISH_CHANGE:
-            apply(engine, &item->change);
+            apply(engine, &item->change, false);
             engine->stats.published_changes++;
             break;
         case PUBLISH_MARKS:
@@ -226,8 +227,9 @@ static void on_change(void *ctx, struct source *source, const struct change *cha
 {
     struct engine *engine = ctx;
     CHECK(engine->open == source);
+    const struct engine_listener *listener = &engine->options.listener;
     feed_of(engine, source)->changes++;
-    apply(engine, change);
+    apply(engine, change, listener->ctx && listener->change(listener->ctx, change));
 }
 
 static void on_commit(void *ctx, struct source *source)
@@ -248,6 +250,8 @@ static void on_gap(void *ctx, struct source *source, struct str resource, const 
     struct feed *feed = feed_of(engine, source);
     bool own = engine->open == NULL;
     feed->gaps++;
+    if (engine->options.listener.ctx)
+        engine->options.listener.gap(engine->options.listener.ctx, resource);
     log_warn(engine->options.log, source->ops->kind,
              "%s: changes%s%.*s may have been missed (%s): everything they could touch is stale",
              source->name, resource.n ? " of " : "", STR_ARG(resource), reason);
@@ -266,7 +270,8 @@ static void on_current(void *ctx, struct source *source, bool current, const cha
     struct engine *engine = ctx;
     struct feed *feed = feed_of(engine, source);
     struct str reason = str_of(why ? why : "");
-    bool same = feed->current == current && str_is(reason, feed->why);
+    bool turned = feed->current != current;
+    bool same = !turned && str_is(reason, feed->why);
     if (feed->current && !current)
         feed->left_at = engine_now(engine);
     feed->was_current = feed->was_current || current;
@@ -280,6 +285,8 @@ static void on_current(void *ctx, struct source *source, bool current, const cha
         log_warn(engine->options.log, source->ops->kind, "%s: not capturing: %s", source->name,
                  feed->why);
 
+    if (turned && engine->options.listener.ctx)
+        engine->options.listener.current(engine->options.listener.ctx, source, current);
     bool all = true;
     for (size_t i = 0; i < engine->n_feeds; i++)
         all = all && engine->feeds[i].current;
@@ -329,6 +336,14 @@ static void on_seen(void *ctx, struct source *source)
         let_others(engine);
 }
 
+static void on_answered(void *ctx, struct source *source, struct roll_question *question,
+                        const struct roll_answer *answer)
+{
+    struct engine *engine = ctx;
+    const struct engine_listener *listener = &engine->options.listener;
+    listener->answered(listener->ctx, source, question, answer);
+}
+
 /* Asks the sources whether readers see what is committed; false while one has not answered. */
 static bool all_settled(struct engine *engine)
 {
@@ -351,10 +366,19 @@ static void on_due(uv_timer_t *timer)
     engine_pump(timer->data);
 }
 
+static void flush(struct engine *engine, bool all)
+{
+    if (engine->options.listener.ctx)
+        engine->options.listener.flush(engine->options.listener.ctx, all);
+}
+
 void engine_pump(struct engine *engine)
 {
-    if (hub_open(engine->options.hub) || !exchange_ready(engine->options.exchange))
-        return; /* the commit, or the slowest thread's MAIL_TICKED, comes back here */
+    if (hub_open(engine->options.hub))
+        return; /* the commit comes back here */
+    flush(engine, hub_ticked(engine->options.hub) == hub_sequence(engine->options.hub));
+    if (!exchange_ready(engine->options.exchange))
+        return; /* the slowest thread's MAIL_TICKED comes back here */
     uint64_t now = engine_now(engine);
     uint64_t due = hub_due(engine->options.hub, now);
     if (due <= now && !all_settled(engine)) {
@@ -362,6 +386,7 @@ void engine_pump(struct engine *engine)
         return; /* `settled` comes back here */
     }
     if (due <= now) {
+        flush(engine, true);
         exchange_tick(engine->options.exchange, now);
         due = hub_due(engine->options.hub, now);
     }
@@ -405,7 +430,8 @@ struct engine *engine_new(const struct engine_options *options)
                                         .current = on_current,
                                         .publish = on_source_publish,
                                         .settled = on_settled,
-                                        .seen = on_seen};
+                                        .seen = on_seen,
+                                        .answered = on_answered};
     uv_prepare_init(options->loop, &engine->before);
     uv_check_init(options->loop, &engine->after);
     uv_timer_init(options->loop, &engine->due);

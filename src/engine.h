@@ -17,6 +17,20 @@
 
 struct engine;
 
+/* Who must hear of changes besides the rules: live membership (members.h). All, or nobody. */
+struct engine_listener {
+    void *ctx;
+    /* Of a source, inside of its transaction. True: the table is known there. */
+    bool (*change)(void *ctx, const struct change *change);
+    void (*gap)(void *ctx, struct str resource);
+    void (*current)(void *ctx, struct source *source, bool current);
+    void (*answered)(void *ctx, struct source *source, struct roll_question *question,
+                     const struct roll_answer *answer);
+    /* No transaction is open. `all`: everything that was committed is ticked, or is with the tick
+     * that follows at once. */
+    void (*flush)(void *ctx, bool all);
+};
+
 struct engine_options {
     uv_loop_t *loop;
     struct hub *hub;
@@ -29,6 +43,7 @@ struct engine_options {
     void (*published)(void *ctx, struct mail_publish *publish);
     /* All that a turn of the loop had to say is posted: now the threads may be woken. */
     void (*turned)(void *ctx);
+    struct engine_listener listener;
 };
 
 struct engine *engine_new(const struct engine_options *options);

@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include "admin/metrics.h"
+#include "auth/live.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -10,6 +11,7 @@
 /* One configuration's. */
 struct post {
     struct auth *auth;
+    struct live *live; /* NULL: nothing is asked of the database */
     struct fetch *fetch;
     struct jwks *jwks;
     char *url; /* of jwks, and so are the algs */
@@ -44,6 +46,7 @@ static bool open_jwks(struct guard *guard, struct post *post, const struct auth_
 
 static void close_post(struct post *post)
 {
+    live_free(post->live);
     auth_free(post->auth);
     if (post->jwks)
         jwks_close(post->jwks);
@@ -72,6 +75,8 @@ static bool open_post(struct guard *guard, struct post *post, const struct confi
         goto fail;
     options.jwks = post->jwks;
     post->auth = auth_new(&options, err);
+    if (post->auth && config->auth.membership.n)
+        post->live = live_new(auth_authorizer(post->auth), guard->options.to_hub);
     if (post->auth)
         return true;
 fail:
@@ -130,7 +135,7 @@ bool guard_fits(const struct guard *guard, const struct config *config, struct e
 
 const struct authorizer *guard_authorizer(const struct guard *guard)
 {
-    return auth_authorizer(guard->now.auth);
+    return guard->now.live ? live_authorizer(guard->now.live) : auth_authorizer(guard->now.auth);
 }
 
 struct quota *guard_quota(const struct guard *guard)

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "config/config.h"
 #include "delivery/quota.h"
+#include "net/mailbox.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -20,6 +21,7 @@ struct guard_options {
     const char *listen; /* where it listens; lives as long */
     const struct log *log;
     struct hash_seed seed;
+    struct mailbox *to_hub; /* lives longer than every identity */
 };
 
 /* NULL with a sentence. `config` lives until guard_change has come with another, and guard_forget

@@ -64,6 +64,7 @@ static struct source *make_sqlite(const struct sources *sources, const struct co
         const struct sqlite_options options = {.path = wanted->path,
                                                .poll_ms = wanted->poll_ms,
                                                .watch = part,
+                                               .rolls = &config->auth.membership,
                                                .loop = sources->loop,
                                                .log = sources->log};
         source = sqlite_new(&options, engine_sink(sources->engine));
@@ -105,6 +106,7 @@ static struct source *make_postgres(const struct sources *sources, const struct 
                                                .timeout_ms = wanted->timeout_ms,
                                                .patience_ms = wanted->unready_ms,
                                                .watch = watch,
+                                               .rolls = &config->auth.membership,
                                                .alone = !databases_has_others(config, wanted),
                                                .loop = sources->loop,
                                                .log = sources->log};
@@ -258,6 +260,14 @@ void sources_restart(struct sources *sources, const struct config *first,
         /* What could fail here has not failed with the same path before. */
         CHECK(one->source->ops->start(one->source, buf_slice(&one->cursor), &err));
     }
+}
+
+struct source *sources_database(const struct sources *sources)
+{
+    for (size_t i = 0; i < sources->n; i++)
+        if (sources->items[i].source && sources->items[i].source->ops->ask)
+            return sources->items[i].source;
+    return NULL;
 }
 
 void sources_free(struct sources *sources)

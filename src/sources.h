@@ -33,6 +33,8 @@ bool sources_are(const struct sources *sources, const struct config *config);
 /* Is one of them to be read otherwise by `next` than by `config`? */
 bool sources_differ(const struct sources *sources, const struct config *config,
                     const struct config *next);
+/* The database that may be asked who may read what; NULL: there is none, or it has not started. */
+struct source *sources_database(const struct sources *sources);
 /* After they were stopped: from where the next process can go on. Live as long as the sources. */
 struct state_cursor *sources_cursors(struct sources *sources, size_t *n);
 /* NULL is allowed. They must be stopped, or never have run. */

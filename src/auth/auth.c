@@ -284,8 +284,8 @@ static void on_said(void *ctx, uint64_t conn, enum callback_answer said, struct 
     desk->admitted(desk->admitted_ctx, conn, &admission);
 }
 
-static struct authorizer_desk *open_desk(void *ctx, uv_loop_t *loop, authorizer_admitted *admitted,
-                                         void *admitted_ctx)
+static struct authorizer_desk *open_desk(void *ctx, const struct authorizer_place *place,
+                                         authorizer_admitted *admitted, void *admitted_ctx)
 {
     struct auth *auth = ctx;
     struct authorizer_desk *desk = mem_new(sizeof *desk);
@@ -294,10 +294,10 @@ static struct authorizer_desk *open_desk(void *ctx, uv_loop_t *loop, authorizer_
         (struct authorizer_desk){.auth = auth, .admitted = admitted, .admitted_ctx = admitted_ctx};
     if (!auth->options.spec->callback.on)
         return desk;
-    desk->fetch = fetch_new(loop, NULL, &err);
+    desk->fetch = fetch_new(place->loop, NULL, &err);
     CHECK(desk->fetch);
     const struct callback_options options = {.spec = &auth->options.spec->callback,
-                                             .loop = loop,
+                                             .loop = place->loop,
                                              .fetch = desk->fetch,
                                              .log = auth->options.log,
                                              .tally = auth->options.tally,

@@ -24,7 +24,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/str.h"
-#include "source/roll.h"
+#include "model/roll.h"
 
 #include <stdbool.h>
 #include <stddef.h>

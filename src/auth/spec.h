@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "model/place.h"
+#include "model/roll.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,4 +69,6 @@ struct auth_spec {
     struct auth_scope *scopes;
     size_t n_scopes;
     struct auth_texts origins;
+    struct rolls membership;
+    struct place membership_at;
 };

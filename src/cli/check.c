@@ -279,6 +279,12 @@ static void print_auth(const struct auth_spec *auth)
         printf(" %.*s%s", STR_ARG(auth->scopes[i].text),
                auth->scopes[i].n_when ? " (when ...)" : "");
     printf("%s\n", auth->n_scopes ? "" : " what the sign-in names");
+    for (size_t i = 0; i < auth->membership.n; i++) {
+        const struct roll *roll = &auth->membership.items[i];
+        printf("and what the database says: %.*s to each %.*s of %.*s%s\n", STR_ARG(roll->text),
+               STR_ARG(roll->columns[0].name), STR_ARG(roll->table),
+               roll->n_where ? " (where ...)" : "");
+    }
 }
 
 static void print_config(const struct config *config)

@@ -264,6 +264,31 @@ out:
     return ok;
 }
 
+/* Whose right the change may move. */
+static void print_rights(const struct rolls *rolls, const struct change *change)
+{
+    for (size_t i = 0; i < rolls->n; i++) {
+        struct roll_touch touches[2];
+        size_t n = roll_touches(&rolls->items[i], change, touches);
+        for (size_t k = 0; k < n; k++) {
+            const struct roll_touch *touch = &touches[k];
+            printf("%swhat %s%.*s may read is asked again, and suspended until then: %.*s\n",
+                   i + k ? "" : "\n", touch->any_user ? "everybody" : "user ",
+                   STR_ARG(touch->any_user ? STR("") : buf_slice(&touch->user)),
+                   STR_ARG(touch->any_scope ? rolls->items[i].text : buf_slice(&touch->scope)));
+        }
+        roll_untouch(touches);
+    }
+}
+
+static bool has_roll(const struct rolls *rolls, struct str table)
+{
+    for (size_t i = 0; i < rolls->n; i++)
+        if (str_equal(rolls->items[i].table, table))
+            return true;
+    return false;
+}
+
 static bool has_rule(const struct rules *rules, struct str resource, struct nearest *near)
 {
     bool found = false;
@@ -287,12 +312,13 @@ static enum cli_exit explain(const struct loaded *loaded, const struct args *arg
         return cli_fail(CLI_FAILED, "%s", err.text);
     const struct change *change = &publish.items[0].change;
     bool own = has_rule(loaded->rules, change->resource, &near);
-    if (!rules_apply(loaded->rules, change, &sink))
+    const struct rolls *rolls = &loaded->config->auth.membership;
+    if (!rules_apply(loaded->rules, change, &sink) && !has_roll(rolls, change->resource))
         return cli_fail(CLI_FAILED, "no rule knows \"%.60s\"%s", args->words[0],
                         nearest_hint(&near));
     if (answers->full)
         return cli_fail(CLI_FAILED, "there are too many answers to show");
-    if (!own)
+    if (!own && !has_roll(rolls, change->resource))
         cli_note("\"%.60s\" has no rule of its own%s; only \"*\" applies", args->words[0],
                  nearest_hint(&near));
     qsort(answers->items, answers->n, sizeof *answers->items, by_scope);
@@ -301,6 +327,7 @@ static enum cli_exit explain(const struct loaded *loaded, const struct args *arg
     } else {
         print_marks(loaded->config, answers);
         print_entities(loaded->config, answers);
+        print_rights(rolls, change);
     }
     return CLI_OK;
 }

@@ -16,7 +16,7 @@ bool loaded_open(struct loaded *loaded, const char *file, struct err *err)
     loaded->rules = rules_compile(&loaded->config->rules, &at, err);
     if (!loaded->rules)
         return config_wrong(loaded->config, at, err);
-    loaded->watch = watch_from_rules(loaded->rules, &loaded->_arena);
+    loaded->watch = watch_of(loaded->config, loaded->rules, &loaded->_arena);
     return loaded->watch || err_set(err, "%s: there are too many rules", file);
 }
 

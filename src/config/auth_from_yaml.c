@@ -3,6 +3,7 @@
 #include "auth/claims.h"
 #include "auth/jwk.h"
 #include "base/check.h"
+#include "config/membership_from_yaml.h"
 #include "net/fetch.h"
 #include "wire/cookie.h"
 #include "wire/http_head.h"
@@ -426,6 +427,8 @@ bool auth_from_yaml(const struct reader *reader, const struct yaml *node, struct
             ok = read_tickets(reader, entry->value, &spec->tickets);
         else if (str_is(entry->name, "scopes"))
             ok = read_scopes(reader, entry->value, spec);
+        else if (str_is(entry->name, "membership"))
+            ok = membership_from_yaml(reader, entry->value, spec);
         else
             ok = read_origins(reader, entry->value, setting, &spec->origins);
         if (!ok)

@@ -5,6 +5,7 @@
 #include "config/address.h"
 #include "config/auth_from_yaml.h"
 #include "config/endpoints_from_yaml.h"
+#include "config/membership_from_yaml.h"
 #include "config/reader.h"
 #include "config/rules_from_yaml.h"
 #include "config/sources_from_yaml.h"
@@ -203,6 +204,8 @@ static bool check_whole(const struct reader *reader, const struct config *config
     if (database && config->rules.n == 0)
         return reader_wrong(reader, (struct place){0},
                             "rules is missing: a database needs at least one rule");
+    if (!membership_fits(reader, config))
+        return false;
     if (config->limits.stalled_ms < 2 * config->limits.heartbeat_ms)
         return reader_wrong(reader, places->stalled,
                             "stalled has to be at least two heartbeats, since a quiet connection "

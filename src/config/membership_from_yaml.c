@@ -110,17 +110,17 @@ static bool read_roll(const struct reader *reader, const struct yaml *node, stru
 }
 
 bool membership_from_yaml(const struct reader *reader, const struct yaml *node,
-                          struct config *config)
+                          struct auth_spec *spec)
 {
     if (!reader_list(reader, node, "membership"))
         return false;
     if (node->n > ROLLS_MAX)
         return reader_wrong(reader, node->at, "membership has at most %d entries; here stand %zu",
                             ROLLS_MAX, node->n);
-    config->membership.items = reader_new(reader, node->n, sizeof *config->membership.items);
-    config->membership_at = node->at;
+    spec->membership.items = reader_new(reader, node->n, sizeof *spec->membership.items);
+    spec->membership_at = node->at;
     for (const struct yaml_entry *entry = node->first; entry; entry = entry->next)
-        if (!read_roll(reader, entry->value, &config->membership.items[config->membership.n++]))
+        if (!read_roll(reader, entry->value, &spec->membership.items[spec->membership.n++]))
             return false;
     return true;
 }
@@ -128,10 +128,18 @@ bool membership_from_yaml(const struct reader *reader, const struct yaml *node,
 bool membership_fits(const struct reader *reader, const struct config *config)
 {
     size_t databases = 0;
-    for (size_t i = 0; i < config->n_sources; i++)
-        databases += config->sources[i].kind != CONFIG_PUBLISH;
-    return config->membership.n == 0 || databases == 1 ||
-           reader_wrong(reader, config->membership_at,
+    if (config->auth.membership.n == 0)
+        return true;
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *source = &config->sources[i];
+        databases += source->kind != CONFIG_PUBLISH;
+        if (source->kind == CONFIG_POSTGRES && source->capture == CONFIG_NOTIFY)
+            return reader_wrong(reader, config->auth.membership_at,
+                                "membership cannot be kept true by capture: notify; it takes "
+                                "capture: logical, or SQLite");
+    }
+    return databases == 1 ||
+           reader_wrong(reader, config->auth.membership_at,
                         "membership is asked of the database in sources; there %s",
                         databases ? "are several, and it takes exactly one" : "is none");
 }

@@ -87,6 +87,8 @@ static const struct setting SETTINGS[] = {
          "One-time passes for a URL, issued to the backend by POST /v1/tickets."),
     PART("auth", "scopes", "a list of texts with {claims} in them, or of mappings with scope and when",
          "What may be read, from the claims; project:{projects[]} is one scope for each element."),
+    PART("auth", "membership", "a list of mappings with scope, table and user",
+         "Tables of the database that say who may read what besides; asked when a stream opens, and kept true while it is open."),
     PART("auth", "origins", "an origin or a list of them",
          "Pages of other origins that may talk to this server, https://app.example.com; its own name always may."),
 
@@ -139,6 +141,15 @@ static const struct setting SETTINGS[] = {
           "Open tickets; one more gets 503."),
     DURATION("tickets", "max_age", auth_tickets, max_age_ms, 1 * SECOND, 720 * HOUR, "1h",
              "A stream opened with a ticket ends after this time at the latest, or at its exp."),
+
+    PART("membership", "scope", "a text with columns in it",
+         "The scope that a row grants. Required; it begins with its kind and a colon."),
+    PART("membership", "table", "a table",
+         "Whose rows grant it. Required; prepared by unstale setup like the tables of rules, with a rule or without."),
+    PART("membership", "user", "a column",
+         "Says to whom: it has the text of the claim that names the user (auth: jwt: user), byte by byte. Required."),
+    PART("membership", "where", "a mapping from a column to its value, or to a list of values",
+         "Only rows where each of these columns has one of its values; null is a value."),
 
     TEXT("grant", "scope", auth_scope, text, "a text with {claims} in it", NULL,
          "The scope or scopes that may be read. Required."),

@@ -8,7 +8,8 @@
  * "log", "source" (an entry of `sources:`), "publish", "rule" (an entry of `rules:`), "stale" (an
  * entry of `stale:` that is a mapping), "action" (an entry of `actions:`), "endpoint" (an entry of
  * `endpoints:`), and of that "words" (ready, change, batch, notice), "heartbeat" and "reset", which
- * are words with more keys, "names" (resources, actions). */
+ * are words with more keys, "names" (resources, actions); "membership" (an entry of `auth:
+ * membership:`). */
 #pragma once
 
 #include "base/str.h"

@@ -49,3 +49,9 @@ struct watch *watch_from_rules(const struct rules *rules, struct arena *arena)
     }
     return watch;
 }
+
+struct watch *watch_of(const struct config *config, const struct rules *rules, struct arena *arena)
+{
+    struct watch *watch = watch_from_rules(rules, arena);
+    return watch && watch_rolls(watch, &config->auth.membership, arena) ? watch : NULL;
+}

@@ -365,6 +365,11 @@ bool api_writable(struct conn *conn)
     return session_writable(conn);
 }
 
+void api_admitted(struct api *api, struct mail *mail)
+{
+    entrance_answered(api->entrance, mail);
+}
+
 void api_gone(struct api *api, struct conn *conn)
 {
     entrance_gone(api->entrance, conn);

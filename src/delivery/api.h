@@ -53,6 +53,8 @@ void api_expire(struct api *api, uint64_t now);
 bool api_writable(struct conn *conn);
 /* Before crowd_closed. */
 void api_closed(struct conn *conn);
+/* MAIL_ADMITTED; takes it. */
+void api_admitted(struct api *api, struct mail *mail);
 /* Every connection that goes, whether the crowd knows it or not. */
 void api_gone(struct api *api, struct conn *conn);
 /* The hub's answer to a publish; takes the mail. */

@@ -31,6 +31,7 @@ enum authorizer_answer {
 #define AUTHORIZER_OFFER STR("bearer.")
 
 struct authorizer_desk;
+struct mail;
 
 /* Of an opening stream or its upgrade. The request lives until it is answered, the rest during the
  * call. */
@@ -47,6 +48,12 @@ struct admission {
     struct err err;            /* else a sentence for the client, without secrets */
 };
 
+/* Where a desk stands. */
+struct authorizer_place {
+    uv_loop_t *loop;
+    unsigned worker;
+};
+
 /* On the desk's thread, from its loop. `conn` may be gone by now: then the receiver frees the
  * identity. */
 typedef void authorizer_admitted(void *ctx, uint64_t conn, struct admission *admission);
@@ -59,8 +66,8 @@ struct authorizer {
     /* Pages may offer their token as a WebSocket subprotocol, "bearer." in front of it. */
     bool tokens;
 
-    struct authorizer_desk *(*open_desk)(void *ctx, uv_loop_t *loop, authorizer_admitted *admitted,
-                                         void *admitted_ctx);
+    struct authorizer_desk *(*open_desk)(void *ctx, const struct authorizer_place *place,
+                                         authorizer_admitted *admitted, void *admitted_ctx);
     /* Who waits is answered with LATER, in this call. Its handles are off the loop after the loop
      * has run its closing callbacks. NULL is allowed. */
     void (*close_desk)(struct authorizer_desk *desk);
@@ -69,6 +76,8 @@ struct authorizer {
                      struct admission *out);
     /* The connection is gone; nothing happens where it does not wait. */
     void (*cancel)(struct authorizer_desk *desk, uint64_t conn);
+    /* NULL: nothing is asked of the hub's thread. Its MAIL_ADMITTED; takes it. */
+    void (*answered)(struct authorizer_desk *desk, struct mail *mail);
 
     /* A token that an open stream sends. `asks` is nobody, or whose it has to be. */
     void (*renew)(void *ctx, const struct identity *asks, struct str token, struct admission *out);

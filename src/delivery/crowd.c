@@ -642,7 +642,7 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
         counts->open++;
         counts->opened++;
     }
-    bool at_once = format_is_websocket(format);
+    bool at_once = format_is_websocket(format) || n == 0; /* nothing else will come soon */
     if (at_once)
         send_text(subscriber, head);
     if (n == 0) {
@@ -685,6 +685,15 @@ bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope)
     else if (subscriber->state != SUBSCRIBER_LIVE)
         subscriber->narrowed = true;
     return true;
+}
+
+uint64_t crowd_granted(const struct crowd *crowd, const struct conn *conn, struct str scope)
+{
+    const struct subscriber *subscriber = conn_user(conn);
+    uint32_t place = subscriber_find(subscriber, scope);
+    if (subscriber->greeting || place >= subscriber->n_places - subscriber->n_added)
+        return CATCHUP_LOST;
+    return subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
 }
 
 bool crowd_holds(const struct conn *conn, struct str scope)

@@ -66,6 +66,8 @@ void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope);
  * is thrown away, since it may speak of the scope. False: it was not held. A stream that has not
  * begun yet is closed instead. */
 bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope);
+/* Up to where it was granted what happened in a scope that it holds; CATCHUP_LOST: not yet. */
+uint64_t crowd_granted(const struct crowd *crowd, const struct conn *conn, struct str scope);
 size_t crowd_held(const struct conn *conn);
 bool crowd_holds(const struct conn *conn, struct str scope);
 void crowd_each_held(const struct conn *conn, void (*each)(void *ctx, struct str scope), void *ctx);

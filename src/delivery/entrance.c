@@ -32,7 +32,9 @@ static void admitted(void *ctx, uint64_t conn, struct admission *admission);
 static struct authorizer_desk *open_desk(struct entrance *entrance)
 {
     const struct authorizer *authorizer = entrance->options->limits->authorizer;
-    return authorizer->open_desk(authorizer->ctx, entrance->options->loop, admitted, entrance);
+    const struct authorizer_place place = {.loop = entrance->options->loop,
+                                           .worker = entrance->options->worker};
+    return authorizer->open_desk(authorizer->ctx, &place, admitted, entrance);
 }
 
 struct entrance *entrance_new(const struct api_options *options)
@@ -237,6 +239,21 @@ void entrance_gone(struct entrance *entrance, struct conn *conn)
     arena_free(&waiting->entry.arena);
     buf_free(&waiting->call.headers);
     free(waiting);
+}
+
+void entrance_answered(struct entrance *entrance, struct mail *mail)
+{
+    const struct authorizer *authorizer = entrance->options->limits->authorizer;
+    struct mail_member *member = (struct mail_member *)mail;
+    if (entrance->desk && authorizer->answered) {
+        authorizer->answered(entrance->desk, mail);
+        return;
+    }
+    /* Nobody here goes by the database any more. */
+    if (member->admitted)
+        entrance->options->post(entrance->options->ctx,
+                                &mail_user_new(MAIL_MEMBER_LEFT, member->user)->mail);
+    mail_free(mail);
 }
 
 /* The call's memory is the waiting one's from here on. */

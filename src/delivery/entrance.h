@@ -46,6 +46,8 @@ void entrance_set_authorizer(struct entrance *entrance, const struct authorizer 
 void entrance_drain(struct entrance *entrance);
 /* Nobody waits any more; its handles go with the loop's next turns. */
 void entrance_close(struct entrance *entrance);
+/* MAIL_ADMITTED; takes it. */
+void entrance_answered(struct entrance *entrance, struct mail *mail);
 /* The connection is gone. */
 void entrance_gone(struct entrance *entrance, struct conn *conn);
 

@@ -23,6 +23,8 @@ struct guest {
     uint64_t known_by;    /* 0: it is known */
     struct str *families; /* that it follows; texts are its own */
     size_t n_families;
+    struct crowd_scope *suspended; /* what it held, and from where it goes on; texts are its own */
+    size_t n_suspended;
     struct user *user; /* NULL: nobody is named */
     struct list of_user;
 };
@@ -189,6 +191,11 @@ static void forget_families(struct guest *guest)
     guest->n_families = 0;
 }
 
+static void forget_last(struct guest *guest)
+{
+    free((char *)(uintptr_t)guest->suspended[--guest->n_suspended].name.p);
+}
+
 void guests_remove(struct guests *guests, struct conn *conn)
 {
     struct guest *guest = find(guests, conn);
@@ -200,6 +207,9 @@ void guests_remove(struct guests *guests, struct conn *conn)
         quota_give_back(guest->quota, &guest->seat);
     identity_free(guest->identity);
     forget_families(guest);
+    while (guest->n_suspended)
+        forget_last(guest);
+    free(guest->suspended);
     free(guest);
 }
 
@@ -274,9 +284,10 @@ static void revoke_scope(struct guests *guests, struct conn *conn, struct str sc
 
 /* A client that held something and has nothing left is told by the close: it may come back when a
  * right does. Who waits for rights of a family may as well. */
-static void end_if_empty(struct guests *guests, struct conn *conn, size_t held_before)
+static void end_if_empty(struct guests *guests, const struct guest *guest, struct conn *conn,
+                         size_t held_before)
 {
-    if (held_before == 0 || crowd_held(conn) > 0 || crowd_closing(conn))
+    if (held_before == 0 || crowd_held(conn) + guest->n_suspended > 0 || crowd_closing(conn))
         return;
     guests->stats.forbidden++;
     crowd_close(guests->options.crowd, conn, CLOSE_CODE_FORBIDDEN);
@@ -348,42 +359,155 @@ void guests_replace(struct guests *guests, struct conn *conn, struct identity *i
             revoke_scope(guests, conn, held.items[i]);
     free_names(&held);
     add_followed(guests, guest, conn);
-    end_if_empty(guests, conn, before);
+    end_if_empty(guests, guest, conn, before);
 }
 
-void guests_grant(struct guests *guests, struct str name, struct str scope, unsigned from)
+/* Adds what is followed. */
+static void granted(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope)
 {
-    struct user *user = find_user(guests, name);
-    for (struct list *node = user ? user->guests.next : NULL; user && node != &user->guests;) {
-        struct guest *guest = LIST_ITEM(node, struct guest, of_user);
-        struct conn *conn = conn_find(guests->options.server, guest->conn);
-        node = node->next;
-        bool new = identity_may_read(guest->identity, scope) != IDENTITY_YES;
-        if (!conn || !identity_grant(guest->identity, scope, from) || !new)
+    for (size_t i = 0; i < guest->n_families; i++) {
+        if (!scope_in_family(scope, guest->families[i]))
             continue;
-        for (size_t i = 0; i < guest->n_families; i++) {
-            if (!scope_in_family(scope, guest->families[i]))
-                continue;
-            add_scope(guests, conn, scope);
-            break;
-        }
+        add_scope(guests, conn, scope);
+        return;
     }
 }
 
-void guests_revoke(struct guests *guests, struct str name, struct str scope, unsigned from)
+static size_t suspended(const struct guest *guest, struct str scope)
+{
+    size_t i = 0;
+    while (i < guest->n_suspended && !str_equal(guest->suspended[i].name, scope))
+        i++;
+    return i;
+}
+
+/* Its name is the caller's now. */
+static struct crowd_scope take_suspended(struct guest *guest, size_t i)
+{
+    struct crowd_scope taken = guest->suspended[i];
+    guest->suspended[i] = guest->suspended[--guest->n_suspended];
+    return taken;
+}
+
+static void forget(struct guest *guest, size_t i)
+{
+    struct crowd_scope taken = take_suspended(guest, i);
+    free((char *)(uintptr_t)taken.name.p);
+}
+
+typedef void guest_act(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                 unsigned from);
+
+/* What is done may close the connection, never free it. */
+static void each_of(struct guests *guests, struct str name, struct str scope, unsigned from, guest_act *act)
 {
     struct user *user = find_user(guests, name);
     for (struct list *node = user ? user->guests.next : NULL; user && node != &user->guests;) {
         struct guest *guest = LIST_ITEM(node, struct guest, of_user);
         struct conn *conn = conn_find(guests->options.server, guest->conn);
         node = node->next;
-        if (!identity_revoke(guest->identity, scope, from) || !conn ||
-            identity_may_read(guest->identity, scope) == IDENTITY_YES)
-            continue;
-        size_t before = crowd_held(conn);
+        if (conn)
+            act(guests, guest, conn, scope, from);
+    }
+}
+
+static void grant_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                  unsigned from)
+{
+    bool new = identity_may_read(guest->identity, scope) != IDENTITY_YES;
+    if (identity_grant(guest->identity, scope, from) && new)
+        granted(guests, guest, conn, scope);
+}
+
+static void revoke_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                   unsigned from)
+{
+    size_t before = crowd_held(conn) + guest->n_suspended, i = suspended(guest, scope);
+    identity_revoke(guest->identity, scope, from);
+    if (identity_may_read(guest->identity, scope) == IDENTITY_YES)
+        return;
+    if (i < guest->n_suspended) {
+        forget(guest, i);
+        say_revoked(guests, conn, scope);
+    } else {
         revoke_scope(guests, conn, scope);
-        end_if_empty(guests, conn, before);
     }
+    end_if_empty(guests, guest, conn, before);
+}
+
+static void suspend_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                    unsigned from)
+{
+    identity_revoke(guest->identity, scope, from);
+    if (identity_may_read(guest->identity, scope) == IDENTITY_YES || !crowd_holds(conn, scope))
+        return;
+    const struct crowd_scope kept = {.name = {.p = mem_copy(scope.p, scope.n), .n = scope.n},
+                                     .since = crowd_granted(guests->options.crowd, conn, scope)};
+    guest->suspended =
+        mem_grow(guest->suspended, (guest->n_suspended + 1) * sizeof *guest->suspended);
+    guest->suspended[guest->n_suspended++] = kept;
+    crowd_revoke(guests->options.crowd, conn, scope);
+}
+
+static void go_on(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                  unsigned from, bool missed)
+{
+    size_t i = suspended(guest, scope);
+    bool new = identity_may_read(guest->identity, scope) != IDENTITY_YES;
+    if (!identity_grant(guest->identity, scope, from))
+        return;
+    if (i == guest->n_suspended) {
+        if (new)
+            granted(guests, guest, conn, scope);
+        return;
+    }
+    struct crowd_scope again = take_suspended(guest, i);
+    if (missed)
+        again.since = CATCHUP_LOST;
+    if (!crowd_closing(conn) && !crowd_holds(conn, scope))
+        crowd_add(guests->options.crowd, conn, &again, 1);
+    free((char *)(uintptr_t)again.name.p);
+}
+
+static void resume_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                   unsigned from)
+{
+    go_on(guests, guest, conn, scope, from, false);
+}
+
+static void renew_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
+                  unsigned from)
+{
+    go_on(guests, guest, conn, scope, from, true);
+}
+
+void guests_grant(struct guests *guests, struct str user, struct str scope, unsigned from)
+{
+    each_of(guests, user, scope, from, grant_one);
+}
+
+void guests_revoke(struct guests *guests, struct str user, struct str scope, unsigned from)
+{
+    each_of(guests, user, scope, from, revoke_one);
+}
+
+void guests_suspend(struct guests *guests, struct str user, struct str scope, unsigned from)
+{
+    each_of(guests, user, scope, from, suspend_one);
+}
+
+void guests_resume(struct guests *guests, struct str user, struct str scope, unsigned from,
+                   bool missed)
+{
+    each_of(guests, user, scope, from, missed ? renew_one : resume_one);
+}
+
+void guests_forget(struct guests *guests, struct conn *conn, struct str scope)
+{
+    struct guest *guest = find(guests, conn);
+    size_t i = guest ? suspended(guest, scope) : 0;
+    if (guest && i < guest->n_suspended)
+        forget(guest, i);
 }
 
 /* ---- time, and other settings ---- */

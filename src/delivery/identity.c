@@ -18,6 +18,8 @@ struct identity {
     struct identity_options options; /* texts are its own */
     struct table rights;
     size_t families; /* of the rights */
+    void (*ended)(void *ctx, struct str user);
+    void *ended_ctx;
 };
 
 static struct identity everyone = {
@@ -97,6 +99,8 @@ void identity_free(struct identity *identity)
         return;
     size_t cursor = 0;
     void *right;
+    if (identity->ended)
+        identity->ended(identity->ended_ctx, identity->options.user);
     while ((right = table_next(&identity->rights, &cursor)))
         free(right);
     table_free(&identity->rights);
@@ -219,7 +223,8 @@ enum identity_answer identity_may_read(const struct identity *identity, struct s
     if (!family)
         return find(identity, scope) ? IDENTITY_YES : IDENTITY_NO;
     identity_each(identity, scope, found, &search);
-    return search.found ? IDENTITY_YES : IDENTITY_NO;
+    /* What the database may grant tomorrow can be followed today. */
+    return search.found || identity->ended ? IDENTITY_YES : IDENTITY_NO;
 }
 
 void identity_each(const struct identity *identity, struct str family,
@@ -230,4 +235,22 @@ void identity_each(const struct identity *identity, struct str family,
     while ((right = table_next(&identity->rights, &cursor)))
         if (!scope_is_family(name_of(right)) && scope_in_family(name_of(right), family))
             each(ctx, name_of(right));
+}
+
+void identity_set_lease(struct identity *identity, void (*ended)(void *ctx, struct str user),
+                        void *ctx)
+{
+    identity->ended = ended;
+    identity->ended_ctx = ctx;
+}
+
+void identity_take_live(struct identity *old, struct identity *identity)
+{
+    size_t cursor = 0;
+    const struct right *right;
+    while ((right = table_next(&old->rights, &cursor)))
+        if (right->from & IDENTITY_LIVE)
+            identity_grant(identity, name_of(right), IDENTITY_LIVE);
+    identity_set_lease(identity, old->ended, old->ended_ctx);
+    identity_set_lease(old, NULL, NULL);
 }

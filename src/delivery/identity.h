@@ -76,9 +76,17 @@ enum identity_answer {
     IDENTITY_UNBOUNDED /* a family of which every scope may be read: it has no list */
 };
 
-/* A family is answered with YES where at least one right in it can be named. */
+/* A family is answered with YES where at least one right in it can be named, or may come while the
+ * stream is open (identity_set_lease). */
 enum identity_answer identity_may_read(const struct identity *identity, struct str scope);
 /* Each scope of the family that it may read, in no order. Slices live as long as the right. */
 void identity_each(const struct identity *identity, struct str family,
                    void (*each)(void *ctx, struct str scope), void *ctx);
 size_t identity_rights(const struct identity *identity);
+
+/* Whoever keeps its rights by the database true (auth/live.h) is told when it is freed; at most
+ * once. `ctx` must outlive it. */
+void identity_set_lease(struct identity *identity, void (*ended)(void *ctx, struct str user),
+                        void *ctx);
+/* What `old` has by the database is now `identity`'s, and so is the lease. */
+void identity_take_live(struct identity *old, struct identity *identity);

@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-enum { MAIL_ROWS_MAX = 2 * 1024 * 1024 };
+enum {
+    MAIL_ROWS_MAX = 2 * 1024 * 1024,
+    MAIL_SCOPES_MAX = 4 * 1024 * 1024, /* more than one user may have (ROLL_SCOPES_MAX) */
+};
 
 struct mail_interest *mail_interest_new(enum mail_kind kind, struct str scope)
 {
@@ -14,6 +17,45 @@ struct mail_interest *mail_interest_new(enum mail_kind kind, struct str scope)
     interest->n = (uint32_t)scope.n;
     memcpy(interest->scope, scope.p, scope.n);
     return interest;
+}
+
+struct mail_member *mail_member_new(unsigned worker, uint64_t conn, struct str user)
+{
+    struct mail_member *member = mem_new(sizeof *member);
+    member->mail.kind = MAIL_MEMBER;
+    member->worker = worker;
+    member->conn = conn;
+    member->user = (struct str){.p = mem_copy(user.p, user.n), .n = user.n};
+    member->scopes = BUF_INIT(MAIL_SCOPES_MAX);
+    return member;
+}
+
+static void member_free(struct mail_member *member)
+{
+    free((char *)(uintptr_t)member->user.p);
+    buf_free(&member->scopes);
+    free(member);
+}
+
+struct mail_user *mail_user_new(enum mail_kind kind, struct str user)
+{
+    struct mail_user *mail = mem_new(sizeof *mail + user.n);
+    mail->mail.kind = kind;
+    mail->n = (uint32_t)user.n;
+    memcpy(mail->user, user.p, user.n);
+    return mail;
+}
+
+struct mail_right *mail_right_new(enum mail_right_kind kind, struct str user, struct str scope)
+{
+    struct mail_right *right = mem_new(sizeof *right + user.n + scope.n);
+    right->mail.kind = MAIL_RIGHT;
+    right->kind = kind;
+    memcpy(right->text, user.p, user.n);
+    memcpy(right->text + user.n, scope.p, scope.n);
+    right->user = (struct str){.p = right->text, .n = user.n};
+    right->scope = (struct str){.p = right->text + user.n, .n = scope.n};
+    return right;
 }
 
 void mail_publish_free(struct mail_publish *publish)
@@ -38,6 +80,10 @@ void mail_free(struct mail *mail)
     case MAIL_PUBLISH:
     case MAIL_PUBLISHED:
         mail_publish_free((struct mail_publish *)mail);
+        break;
+    case MAIL_MEMBER:
+    case MAIL_ADMITTED:
+        member_free((struct mail_member *)mail);
         break;
     case MAIL_LOOK:
     case MAIL_LOOKED:

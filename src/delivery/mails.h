@@ -31,7 +31,9 @@ enum mail_kind {
     MAIL_DRAINED, /* struct mail_from: a thread has no stream left, or its time is over */
     MAIL_LIMITED, /* struct mail_limits: a thread goes by the new ones and has forgotten the old */
     MAIL_LOOKED,  /* struct mail_look */
-    MAIL_STOPPED, /* struct mail_from: a thread has closed everything */
+    MAIL_MEMBER,  /* struct mail_member: somebody wants in; what may he read by the database? */
+    MAIL_MEMBER_LEFT, /* struct mail_user: one stream less of who was admitted */
+    MAIL_STOPPED,     /* struct mail_from: a thread has closed everything */
     /* to a delivery thread */
     MAIL_TICK,      /* struct mail_tick */
     MAIL_ANSWER,    /* struct catchup */
@@ -40,6 +42,8 @@ enum mail_kind {
     MAIL_LIMITS,    /* struct mail_limits */
     MAIL_LOOK,      /* struct mail_look */
     MAIL_DRAIN,     /* struct mail_drain */
+    MAIL_ADMITTED,  /* struct mail_member */
+    MAIL_RIGHT,     /* struct mail_right */
     MAIL_STOP,      /* struct mail */
 };
 
@@ -68,6 +72,45 @@ struct mail_from {
     struct mail mail;
     unsigned worker;
 };
+
+/* Who opens a stream, and what he may read by the tables of auth.membership. */
+struct mail_member {
+    struct mail mail;
+    unsigned worker;
+    uint64_t conn;
+    struct str user;   /* its own */
+    bool admitted;     /* else the database could not say it in time */
+    struct buf scopes; /* each with a NUL behind it */
+};
+
+struct mail_member *mail_member_new(unsigned worker, uint64_t conn, struct str user);
+
+struct mail_user {
+    struct mail mail;
+    uint32_t n;
+    char user[];
+};
+
+struct mail_user *mail_user_new(enum mail_kind kind, struct str user);
+
+/* A right of that user by the database. Before it comes a tick that has what was committed before.
+ */
+enum mail_right_kind {
+    MAIL_RIGHT_GRANTED,
+    MAIL_RIGHT_SUSPENDED, /* not now; RESUMED, RENEWED or REVOKED follows */
+    MAIL_RIGHT_RESUMED,   /* it was there all the while: nothing is missed */
+    MAIL_RIGHT_RENEWED,   /* as GRANTED, of who held the scope */
+    MAIL_RIGHT_REVOKED,
+};
+
+struct mail_right {
+    struct mail mail;
+    enum mail_right_kind kind;
+    struct str user, scope; /* behind it */
+    char text[];
+};
+
+struct mail_right *mail_right_new(enum mail_right_kind kind, struct str user, struct str scope);
 
 /* Who is connected to a thread: at most `limit` rows, of those that hold `scope` if there is one.
  */

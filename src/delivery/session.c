@@ -136,6 +136,7 @@ static void on_unsubscribe(struct talk *talk, const json_t *message)
             guests_unfollow(options->guests, talk->conn, name);
         else
             crowd_remove(options->crowd, talk->conn, name);
+        guests_forget(options->guests, talk->conn, name);
     }
 }
 

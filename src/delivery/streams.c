@@ -109,7 +109,7 @@ void streams_enter_sse(struct entry *entry)
     }
     scopes_init(&scopes, entry->admission.identity, options->epoch, options->limits->scopes_max);
     unsigned status = read_scopes(entry, &scopes, FORMAT_SSE, NULL, &entry->err);
-    if (status == 0 && scopes.n == 0) {
+    if (status == 0 && scopes.n == 0 && scopes.n_families == 0) {
         status = 400;
         err_set(&entry->err, "no scope: GET /v1/stream?scope=project:42");
     }

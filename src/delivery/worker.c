@@ -239,6 +239,30 @@ static void set_limits(struct worker *worker, struct mail_limits *mail)
     to_hub(worker, &mail->mail);
 }
 
+/* At once, in front of the ticks that wait: what ends, ends early, and what begins is caught up
+ * with by a round. */
+static void take_right(struct worker *worker, struct mail_right *right)
+{
+    struct guests *guests = worker->guests;
+    switch (right->kind) {
+    case MAIL_RIGHT_GRANTED:
+        guests_grant(guests, right->user, right->scope, IDENTITY_LIVE);
+        break;
+    case MAIL_RIGHT_SUSPENDED:
+        guests_suspend(guests, right->user, right->scope, IDENTITY_LIVE);
+        break;
+    case MAIL_RIGHT_RESUMED:
+    case MAIL_RIGHT_RENEWED:
+        guests_resume(guests, right->user, right->scope, IDENTITY_LIVE,
+                      right->kind == MAIL_RIGHT_RENEWED);
+        break;
+    case MAIL_RIGHT_REVOKED:
+        guests_revoke(guests, right->user, right->scope, IDENTITY_LIVE);
+        break;
+    }
+    free(right);
+}
+
 static void on_mail(void *ctx, struct mail *mail)
 {
     struct worker *worker = ctx;
@@ -246,6 +270,12 @@ static void on_mail(void *ctx, struct mail *mail)
     case MAIL_PUBLISHED:
         api_published(worker->api, worker->server,
                       (struct mail_publish *)mail); /* before any fan-out */
+        break;
+    case MAIL_ADMITTED:
+        api_admitted(worker->api, mail);
+        break;
+    case MAIL_RIGHT:
+        take_right(worker, (struct mail_right *)mail);
         break;
     case MAIL_LIMITS:
         set_limits(worker, (struct mail_limits *)mail);

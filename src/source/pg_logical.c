@@ -19,6 +19,7 @@
 #include "base/backoff.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "source/pg_asker.h"
 #include "source/pg_hold.h"
 #include "source/pg_opening.h"
 #include "source/pg_stream.h"
@@ -67,7 +68,7 @@ struct pg_logical {
     char *publication, *slot_name;
     bool permanent, alone;
     uint64_t timeout_ms;
-    struct arena arena; /* of the watch */
+    struct arena arena; /* of the watch and the rolls */
     struct watch watch;
     const struct log *log;
     uv_loop_t *loop;
@@ -78,6 +79,9 @@ struct pg_logical {
     struct pg_side *side, *reader; /* `reader` is `side` where `readers` is NULL */
     struct pg_survey *survey;
     struct pg_hold *hold;
+    struct rolls rolls;
+    struct pg_asker *asker; /* NULL: there is nothing to be asked */
+    bool moves_rights;      /* the open transaction touched a table of the rolls */
     struct pg_conn *conn;
     struct pg_opening *opening;
     struct pg_stream *stream;
@@ -261,6 +265,7 @@ static bool on_begin(void *ctx)
 static void on_change(void *ctx, const struct change *change)
 {
     struct pg_logical *s = ctx;
+    s->moves_rights = s->moves_rights || (s->asker && pg_asker_knows(s->asker, change->resource));
     s->source.sink.change(s->source.sink.ctx, &s->source, change);
 }
 
@@ -269,6 +274,9 @@ static void on_commit(void *ctx, uint32_t xid, uint64_t end)
     struct pg_logical *s = ctx;
     if (xid)
         pg_hold_add(s->hold, xid, end);
+    if (s->moves_rights)
+        pg_asker_commit(s->asker, xid, end);
+    s->moves_rights = false;
     s->source.sink.commit(s->source.sink.ctx, &s->source);
 }
 
@@ -346,6 +354,8 @@ static bool on_data(void *ctx, struct pg_conn *conn, struct str bytes)
     case PG_STREAM_TAKEN:
         if (pg_stream_wants_reply(s->stream))
             send_status(s, false);
+        if (s->asker)
+            pg_asker_look(s->asker);
         return true;
     case PG_STREAM_LATER:
         s->blocked = true;
@@ -621,6 +631,50 @@ static void on_pulse(uv_timer_t *timer)
             "making a replication slot, which waits for all transactions that are under way");
 }
 
+/* ---- the asker's calls ---- */
+
+static bool is_captured(const struct pg_logical *s, struct str table)
+{
+    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
+    for (size_t i = 0; i < verdicts->n; i++)
+        if (str_equal(verdicts->items[i].resource, table))
+            return pg_finding_is_captured(verdicts->items[i].finding);
+    return false;
+}
+
+static bool on_reached(void *ctx, uint64_t *lsn)
+{
+    struct pg_logical *s = ctx;
+    if (s->state != STREAMING || pg_stream_is_open(s->stream))
+        return false;
+    for (size_t i = 0; i < s->rolls.n; i++)
+        if (!is_captured(s, s->rolls.items[i].table))
+            return false;
+    *lsn = pg_stream_applied(s->stream);
+    return true;
+}
+
+static void on_told(void *ctx, struct roll_question *question, const struct roll_answer *answer)
+{
+    struct pg_logical *s = ctx;
+    s->source.sink.answered(s->source.sink.ctx, &s->source, question, answer);
+}
+
+static void open_asker(struct pg_logical *s)
+{
+    const struct pg_asker_options options = {.loop = s->loop,
+                                             .target = s->target,
+                                             .timeout_ms = s->timeout_ms,
+                                             .rolls = &s->rolls,
+                                             .ctx = s,
+                                             .reached = on_reached,
+                                             .answered = on_told};
+    if (s->rolls.n == 0)
+        return;
+    s->handles++;
+    s->asker = pg_asker_new(&options);
+}
+
 /* ---- the hold's calls ---- */
 
 static void on_settled(void *ctx, bool visible)
@@ -694,6 +748,7 @@ static bool pg_start(struct source *source, struct str cursor, struct err *err)
     s->survey = pg_survey_new(&survey);
     s->hold = pg_hold_new(&hold);
     s->handles++;
+    open_asker(s);
     uv_timer_start(&s->pulse, on_pulse, PULSE_MS, PULSE_MS);
     return true;
 }
@@ -724,6 +779,9 @@ static void close_source(struct pg_logical *s)
     s->hold = NULL;
     pg_hold_clear(hold);
     pg_hold_close(hold, handle_is_gone, s);
+    if (s->asker)
+        pg_asker_close(s->asker, handle_is_gone, s);
+    s->asker = NULL;
     if (s->reader != s->side)
         pg_side_close(s->reader, handle_is_gone, s);
     pg_side_close(s->side, handle_is_gone, s);
@@ -772,6 +830,16 @@ static void pg_settle(struct source *source)
         s->source.sink.settled(s->source.sink.ctx, source, true);
 }
 
+static void pg_ask(struct source *source, struct roll_question *question)
+{
+    struct pg_logical *s = (struct pg_logical *)source;
+    const struct roll_answer none = {.ok = false, .why = "the source does not run"};
+    if (s->asker)
+        pg_asker_ask(s->asker, question);
+    else
+        on_told(s, question, &none);
+}
+
 static size_t pg_numbers(const struct source *source, struct source_number *out)
 {
     const struct pg_logical *s = (const struct pg_logical *)source;
@@ -806,6 +874,7 @@ static const struct source_ops ops = {
     .free = pg_free,
     .settle = pg_settle,
     .numbers = pg_numbers,
+    .ask = pg_ask,
 };
 
 static char *copy_text(const char *text)
@@ -853,5 +922,7 @@ struct source *pg_logical_new(const struct pg_logical_options *options,
     s->loop = options->loop;
     arena_init(&s->arena, WATCH_MEMORY);
     s->watch = watch_copy(options->watch, &s->arena);
+    if (options->rolls)
+        s->rolls = rolls_copy(options->rolls, &s->arena);
     return &s->source;
 }

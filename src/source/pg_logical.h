@@ -23,6 +23,8 @@ struct pg_logical_options {
     uint64_t timeout_ms;    /* to connect, for each answer, and of silence */
     uint64_t patience_ms;
     const struct watch *watch;
+    const struct rolls
+        *rolls; /* copied; NULL or empty: it is asked nothing. Their tables are watched */
     bool alone; /* a table that is missing here can be nowhere else */
     uv_loop_t *loop;
     const struct log *log;

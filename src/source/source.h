@@ -21,7 +21,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/change.h"
-#include "source/roll.h"
+#include "model/roll.h"
 #include "wire/publish.h"
 
 #include <stdbool.h>

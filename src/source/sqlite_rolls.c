@@ -51,19 +51,30 @@ const struct rolls *sqlite_rolls_all(const struct sqlite_rolls *rolls)
     return &rolls->rolls;
 }
 
+static void write_sql(const struct roll *roll, struct buf *out)
+{
+    buf_text(out, "SELECT ");
+    for (size_t i = 0; i < roll->n_columns; i++) {
+        buf_text(out, i ? ", " : "");
+        sqltext_name(out, roll->columns[i].name);
+    }
+    buf_text(out, " FROM main.");
+    sqltext_name(out, roll->table);
+    buf_text(out, " WHERE ");
+    sqltext_name(out, roll->columns[0].name);
+    buf_text(out, " = ?1");
+}
+
 static int prepare(struct sqlite_rolls *rolls, size_t i, sqlite3 *db)
 {
     if (rolls->statements[i])
         return SQLITE_OK;
-    struct buf table = BUF_INIT(SQL_MAX), sql = BUF_INIT(SQL_MAX);
-    buf_text(&table, "main.");
-    sqltext_name(&table, rolls->rolls.items[i].table);
-    roll_sql(&rolls->rolls.items[i], buf_slice(&table), "?1", &sql);
+    struct buf sql = BUF_INIT(SQL_MAX);
+    write_sql(&rolls->rolls.items[i], &sql);
     int rc = sql.overflow
                  ? SQLITE_TOOBIG
                  : sqlite3_prepare_v3(db, sql.data, (int)sql.len, SQLITE_PREPARE_PERSISTENT,
                                       &rolls->statements[i], NULL);
-    buf_free(&table);
     buf_free(&sql);
     return rc;
 }

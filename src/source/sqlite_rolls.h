@@ -4,7 +4,7 @@
  * Thread: the source's. Reads only. */
 #pragma once
 
-#include "source/roll.h"
+#include "model/roll.h"
 
 #include <sqlite3.h>
 

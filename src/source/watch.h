@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "model/place.h"
+#include "model/roll.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,3 +40,6 @@ struct watch {
 
 /* All memory is the arena's, whose maximum it must not pass. */
 struct watch watch_copy(const struct watch *watch, struct arena *arena);
+/* Adds the tables of the rolls, with a rule or without. Names are the rolls'. False: the arena is
+ * full. */
+bool watch_rolls(struct watch *watch, const struct rolls *rolls, struct arena *arena);

@@ -11,6 +11,7 @@
 
 #include "auth/membership.h"
 #include "base/mem.h"
+#include "source/watch.h"
 
 #include <stdlib.h>
 
@@ -450,11 +451,11 @@ static void the_table_is_watched_with_or_without_a_rule(void **state)
         .table = STR("members"), .name = STR("member"), .columns = &role, .n_columns = 1};
     const struct rolls rolls = {.items = &members, .n = 1};
     struct watch watch = {0};
-    assert_true(rolls_watch(&rolls, &watch, &arena));
+    assert_true(watch_rolls(&watch, &rolls, &arena));
     assert_int_equal(watch.n_tables, 1);
     assert_int_equal(watch.tables[0].n_columns, 4);
     watch = (struct watch){.tables = &ruled, .n_tables = 1};
-    assert_true(rolls_watch(&rolls, &watch, &arena));
+    assert_true(watch_rolls(&watch, &rolls, &arena));
     assert_int_equal(watch.n_tables, 1);
     assert_text(watch.tables[0].name, "member");
     assert_int_equal(watch.tables[0].n_columns, 4);
@@ -462,18 +463,6 @@ static void the_table_is_watched_with_or_without_a_rule(void **state)
         assert_true(watch.tables[0].columns[i].value && watch.tables[0].columns[i].scope &&
                     !watch.tables[0].columns[i].data);
     arena_free(&arena);
-}
-
-static void names_in_the_question_are_quoted(void **state)
-{
-    struct roll roll = {0};
-    struct buf sql = BUF_INIT(TEXT_MAX);
-    roll_column(&roll, STR("user \"x\""), (struct place){0});
-    roll_column(&roll, STR("p"), (struct place){0});
-    roll_sql(&roll, STR("\"m\""), "$1", &sql);
-    assert_text(buf_slice(&sql),
-                "SELECT \"user \"\"x\"\"\", \"p\" FROM \"m\" WHERE \"user \"\"x\"\"\" = $1");
-    buf_free(&sql);
 }
 
 int main(void)
@@ -493,7 +482,6 @@ int main(void)
         cmocka_unit_test(a_change_touches_the_rights_of_its_rows),
         cmocka_unit_test(a_change_of_another_table_touches_nothing),
         cmocka_unit_test(the_table_is_watched_with_or_without_a_rule),
-        cmocka_unit_test(names_in_the_question_are_quoted),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

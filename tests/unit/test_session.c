@@ -135,6 +135,8 @@ void guests_unfollow(struct guests *guests, struct conn *conn, struct str family
     buf_printf(&conn->calls, "unfollow %.*s ", STR_ARG(family));
 }
 
+void guests_forget(struct guests *guests, struct conn *conn, struct str scope) {}
+
 void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity)
 {
     buf_printf(&conn->calls, "is %.*s ", STR_ARG(identity_user(identity)));

@@ -1,4 +1,4 @@
-#include "source/roll.h"
+#include "model/roll.h"
 
 #include "base/check.h"
 
@@ -98,91 +98,6 @@ bool rolls_equal(const struct rolls *a, const struct rolls *b)
     return true;
 }
 
-/* ---- what is to be recorded ---- */
-
-static struct watch_table *watched(struct watch *watch, struct str table)
-{
-    for (size_t i = 0; i < watch->n_tables; i++)
-        if (str_equal(watch->tables[i].table, table))
-            return &watch->tables[i];
-    return NULL;
-}
-
-/* Each column's value counts, and a wrong one lets somebody in: as a scope's column does. */
-static bool watch_columns(const struct roll *roll, struct watch_table *table, struct arena *arena)
-{
-    size_t room = table->n_columns + roll->n_columns;
-    struct watch_column *columns = arena_alloc(arena, room * sizeof *columns);
-    if (!columns)
-        return false;
-    if (table->n_columns)
-        memcpy(columns, table->columns, table->n_columns * sizeof *columns);
-    table->columns = columns;
-    for (size_t i = 0; i < roll->n_columns; i++) {
-        size_t k = 0;
-        while (k < table->n_columns && !str_equal(columns[k].name, roll->columns[i].name))
-            k++;
-        if (k == table->n_columns)
-            columns[table->n_columns++] =
-                (struct watch_column){.name = roll->columns[i].name, .at = roll->columns[i].at};
-        columns[k].value = columns[k].scope = true;
-        columns[k].data = false;
-    }
-    return true;
-}
-
-bool rolls_watch(const struct rolls *rolls, struct watch *watch, struct arena *arena)
-{
-    if (rolls->n == 0)
-        return true;
-    struct watch_table *tables =
-        arena_alloc(arena, (watch->n_tables + rolls->n) * sizeof *watch->tables);
-    if (!tables)
-        return false;
-    if (watch->n_tables)
-        memcpy(tables, watch->tables, watch->n_tables * sizeof *tables);
-    watch->tables = tables;
-    for (size_t i = 0; i < rolls->n; i++) {
-        const struct roll *roll = &rolls->items[i];
-        struct watch_table *table = watched(watch, roll->table);
-        if (!table) {
-            table = &watch->tables[watch->n_tables++];
-            *table = (struct watch_table){
-                .table = roll->table, .name = roll->table, .at = roll->table_at};
-        }
-        if (!watch_columns(roll, table, arena))
-            return false;
-    }
-    return true;
-}
-
-/* ---- SQL ---- */
-
-static void write_name(struct buf *out, struct str name)
-{
-    buf_byte(out, '"');
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] == '"')
-            buf_byte(out, '"');
-        buf_byte(out, name.p[i]);
-    }
-    buf_byte(out, '"');
-}
-
-void roll_sql(const struct roll *roll, struct str table, const char *parameter, struct buf *out)
-{
-    buf_text(out, "SELECT ");
-    for (size_t i = 0; i < roll->n_columns; i++) {
-        buf_text(out, i ? ", " : "");
-        write_name(out, roll->columns[i].name);
-    }
-    buf_text(out, " FROM ");
-    buf_str(out, table);
-    buf_text(out, " WHERE ");
-    write_name(out, roll->columns[0].name);
-    buf_printf(out, " = %s", parameter);
-}
-
 /* ---- rows ---- */
 
 static bool is_text(struct value value, struct str text)
@@ -279,7 +194,7 @@ static void sides(const struct roll *roll, const struct change *change, struct v
         const struct change_field *field = change_field(change, roll->columns[i].name);
         before[i] = field ? field->before : (struct value){.type = VALUE_ABSENT};
         after[i] = field ? field->after : (struct value){.type = VALUE_ABSENT};
-        if (field && field->differs == CHANGE_SAME) {
+        if (field && (change->sparse || field->differs == CHANGE_SAME)) {
             before[i] = before[i].type == VALUE_ABSENT ? after[i] : before[i];
             after[i] = after[i].type == VALUE_ABSENT ? before[i] : after[i];
         }

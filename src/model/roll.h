@@ -15,7 +15,6 @@
 #include "model/place.h"
 #include "model/scope.h"
 #include "model/template.h"
-#include "source/watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,14 +61,8 @@ struct rolls rolls_copy(const struct rolls *rolls, struct arena *arena);
 /* The same tables and conditions, in the same order? */
 bool rolls_equal(const struct rolls *a, const struct rolls *b);
 
-/* Into the watch, from the same arena: a table of a roll is recorded with or without a rule. False:
- * the arena is full. */
-bool rolls_watch(const struct rolls *rolls, struct watch *watch, struct arena *arena);
-
-/* "SELECT columns FROM table WHERE user = `parameter`", names quoted as in standard SQL, which
- * SQLite and PostgreSQL share; `table` is what stands after FROM. */
-void roll_sql(const struct roll *roll, struct str table, const char *parameter, struct buf *out);
-/* A row of that: appends the scope that it grants to `user`. False: none. */
+/* A row, its values in the order of the columns: appends the scope that it grants to `user`. False:
+ * none. */
 bool roll_row(const struct roll *roll, struct str user, const struct value *values,
               struct buf *scope);
 

@@ -1,0 +1,196 @@
+/* Live membership: a table of the database says who may read what, at the commit and not later. */
+
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { after, test } from 'node:test'
+import { AUTH, as, enter, finish, type Kind, MEMBERSHIP, rights, type Transport } from './lib/rights.ts'
+import { named, staleKeys } from './lib/sse.ts'
+import { open, subscribe } from './lib/unstale.ts'
+import { poll } from './lib/wait.ts'
+
+const KINDS: Kind[] = ['SQLite', 'PostgreSQL']
+
+after(finish)
+
+const TRANSPORTS: Transport[] = ['SSE', 'WebSocket']
+
+const ADA = "INSERT INTO project_members(project_id, user_id) VALUES (1, 'ada'), (2, 'ada'), (2, 'eve');"
+
+for (const kind of KINDS) {
+  for (const transport of TRANSPORTS) {
+    test(`${kind}, ${transport}: what a member may read is asked when the stream opens`, async (t) => {
+      const { server, database } = await rights(t, kind, {}, ADA)
+      const stream = await enter(t, server, transport, 'ada', { scopes: ['user:ada', 'project:1'] })
+      assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes).sort(), ['project:1', 'user:ada'])
+      await database.run("INSERT INTO tasks VALUES (7, 1, 'a'), (8, 2, 'b')")
+      assert.deepEqual(staleKeys([await stream.next('stale')]), ['project:1 ["tasks",7]'])
+    })
+
+    test(`${kind}, ${transport}: project:* is every project of the table`, async (t) => {
+      const { server } = await rights(t, kind, {}, ADA)
+      const stream = await enter(t, server, transport, 'ada', { scopes: ['project:*'] })
+      assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes).sort(), ['project:1', 'project:2'])
+      const eve = await enter(t, server, transport, 'eve', { scopes: ['project:*'] })
+      assert.deepEqual(Object.keys((await eve.next('ready')).data.scopes), ['project:2'])
+    })
+
+    test(`${kind}, ${transport}: a removed member is told so, and nothing of that transaction`, async (t) => {
+      const { server, database } = await rights(t, kind, {}, ADA)
+      const stream = await enter(t, server, transport, 'ada', { scopes: ['user:ada', 'project:1', 'project:2'] })
+      await stream.next('ready')
+      await database.run("BEGIN; INSERT INTO tasks VALUES (7, 1, 'before'); DELETE FROM project_members WHERE project_id = 1; INSERT INTO tasks VALUES (8, 1, 'after'), (9, 2, 'c'); COMMIT")
+      assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:1' })
+      await database.run("INSERT INTO tasks VALUES (10, 1, 'later'), (11, 2, 'd')")
+      await stream.until('the last of them', () => staleKeys(stream.events).includes('project:2 ["tasks",11]'))
+      assert.deepEqual(staleKeys(stream.events), ['project:2 ["tasks",11]', 'project:2 ["tasks",9]'])
+      assert.equal(named(stream.events, 'reset').length, 0)
+    })
+
+    test(`${kind}, ${transport}: a new member is let in without reconnecting, with a reset of the new scope`, async (t) => {
+      const { server, database } = await rights(t, kind, {}, ADA)
+      const stream = await enter(t, server, transport, 'eve', { scopes: ['user:eve', 'project:*'] })
+      assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes).sort(), ['project:2', 'user:eve'])
+      await database.run("BEGIN; INSERT INTO tasks VALUES (7, 3, 'before'); INSERT INTO project_members(project_id, user_id) VALUES (3, 'eve'); COMMIT")
+      assert.equal((await stream.next('ready')).data.scopes['project:3'], 'reset')
+      await database.run("INSERT INTO tasks VALUES (8, 3, 'after')")
+      await stream.until('its key', () => staleKeys(stream.events).length > 0)
+      assert.deepEqual(staleKeys(stream.events), ['project:3 ["tasks",8]'])
+    })
+
+    test(`${kind}, ${transport}: who follows a family may have nothing of it yet`, async (t) => {
+      const { server, database } = await rights(t, kind)
+      const stream = await enter(t, server, transport, 'eve', { scopes: ['project:*'] })
+      await poll('she is known', async () => (await server.metric('unstale_members')) === 1)
+      await database.run("INSERT INTO project_members(project_id, user_id) VALUES (3, 'eve')")
+      assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:3': 'reset' })
+    })
+  }
+
+  test(`${kind}, SSE: a scope of which one is no member is 403, and a member of nothing has none`, async (t) => {
+    const { server } = await rights(t, kind, {}, ADA)
+    const answer = await server.ask('/v1/stream?scope=project:1', { headers: as('eve') })
+    assert.equal(answer.status, 403, answer.body)
+  })
+
+  test(`${kind}, WebSocket: a forbidden scope is an error of that scope alone`, async (t) => {
+    const { server } = await rights(t, kind, {}, ADA)
+    const stream = await open(t, server, { scopes: ['project:1', 'project:2'], headers: as('eve') })
+    assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes), ['project:2'])
+    assert.deepEqual(
+      stream.errors.map((error) => error.scope),
+      ['project:1'],
+    )
+  })
+
+  test(`${kind}, WebSocket: who has lost the last scope is closed with 4403`, async (t) => {
+    const { server, database } = await rights(t, kind, {}, ADA)
+    const stream = await open(t, server, { scopes: ['project:2'], headers: as('eve') })
+    await stream.next('ready')
+    await database.run("DELETE FROM project_members WHERE user_id = 'eve'")
+    await stream.next('revoked')
+    await stream.until('the close', () => stream.closed?.code === 4403)
+  })
+
+  test(`${kind}, another rule that grants the scope keeps it`, async (t) => {
+    const { server, database } = await rights(t, kind, {
+      auth: { ...AUTH, scopes: ['user:{sub}', { scope: 'project:1', when: { sub: 'ada' } }] },
+    }, ADA)
+    const stream = await subscribe(t, server, { scopes: ['project:1', 'project:2'], headers: as('ada') })
+    await stream.next('ready')
+    await database.run("DELETE FROM project_members WHERE user_id = 'ada'")
+    assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:2' })
+    await database.run("INSERT INTO tasks VALUES (7, 1, 'a')")
+    assert.deepEqual(staleKeys([await stream.next('stale')]), ['project:1 ["tasks",7]'])
+    assert.equal(named(stream.events, 'revoked').length, 1)
+  })
+
+  test(`${kind}, a member who is moved, marked as gone, brought back: each is what the row says`, async (t) => {
+    const { server, database } = await rights(t, kind, {}, ADA)
+    const stream = await subscribe(t, server, { scopes: ['user:eve', 'project:*'], headers: as('eve') })
+    await stream.next('ready')
+    await database.run("UPDATE project_members SET project_id = 5 WHERE user_id = 'eve'")
+    assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:2' })
+    assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:5': 'reset' })
+    await database.run("UPDATE project_members SET gone = 1 WHERE user_id = 'eve'")
+    assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:5' })
+    await database.run("UPDATE project_members SET gone = NULL WHERE user_id = 'eve'")
+    assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:5': 'reset' })
+    await database.run("UPDATE project_members SET user_id = 'bob' WHERE user_id = 'eve'")
+    assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:5' })
+  })
+
+  test(`${kind}, a role that changes is no reason to say anything`, async (t) => {
+    const { server, database } = await rights(t, kind, {}, ADA)
+    const stream = await subscribe(t, server, { scopes: ['project:2'], headers: as('eve') })
+    await stream.next('ready')
+    await database.run("UPDATE project_members SET role = 'owner' WHERE user_id = 'eve'; INSERT INTO tasks VALUES (7, 2, 'a')")
+    assert.deepEqual(staleKeys([await stream.next('stale')]), ['project:2 ["tasks",7]'])
+    assert.deepEqual(
+      stream.events.map((event) => event.event).filter((name) => name === 'revoked' || name === 'ready'),
+      ['ready'],
+    )
+  })
+
+  test(`${kind}, who was removed and is back in one commit is reset, not told what happened in between`, async (t) => {
+    const { server, database } = await rights(t, kind, {}, ADA)
+    const stream = await subscribe(t, server, { scopes: ['user:eve', 'project:2'], headers: as('eve') })
+    await stream.next('ready')
+    await database.run(
+      "BEGIN; DELETE FROM project_members WHERE user_id = 'eve'; INSERT INTO tasks VALUES (7, 2, 'a'); INSERT INTO project_members(project_id, user_id) VALUES (2, 'eve'); COMMIT",
+    )
+    assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:2': 'reset' })
+    await database.run("INSERT INTO tasks VALUES (8, 2, 'b')")
+    assert.deepEqual(staleKeys([await stream.next('stale')]), ['project:2 ["tasks",8]'])
+    assert.deepEqual(staleKeys(stream.events), ['project:2 ["tasks",8]'])
+  })
+
+  test(`${kind}, an emptied table revokes everything`, async (t) => {
+    const { server, database } = await rights(t, kind, {}, ADA)
+    const ada = await subscribe(t, server, { scopes: ['user:ada', 'project:*'], headers: as('ada') })
+    const eve = await subscribe(t, server, { scopes: ['user:eve', 'project:*'], headers: as('eve') })
+    await ada.next('ready')
+    await eve.next('ready')
+    await database.run('DELETE FROM project_members')
+    await ada.until('both', () => named(ada.events, 'revoked').length === 2)
+    assert.deepEqual((await eve.next('revoked')).data, { scope: 'project:2' })
+  })
+
+  test(`${kind}, users are compared as text: "07" is not user 7`, async (t) => {
+    const schema = 'DROP TABLE project_members; CREATE TABLE project_members(project_id INTEGER, user_id INTEGER, gone INTEGER);'
+    const { server } = await rights(t, kind, {}, `${schema} INSERT INTO project_members VALUES (1, 7, NULL), (2, 8, NULL);`)
+    const seven = await subscribe(t, server, { scopes: ['project:*', 'user:7'], headers: as('7') })
+    assert.deepEqual(Object.keys((await seven.next('ready')).data.scopes).sort(), ['project:1', 'user:7'])
+    for (const other of ['07', ' 7', '7.0', '7e0', '+7']) {
+      const answer = await server.ask('/v1/stream?scope=project:1', { headers: as(other) })
+      assert.equal(answer.status, 403, `${other}: ${answer.body}`)
+    }
+  })
+
+  test(`${kind}, while the table is not followed nobody reads by it: 503, and open streams are suspended`, async (t) => {
+    const { server, database, settings } = await rights(t, kind, {}, ADA)
+    const stream = await subscribe(t, server, { scopes: ['user:ada', 'project:1'], headers: as('ada') })
+    await stream.next('ready')
+    await database.tearDown(settings)
+    await database.run("INSERT INTO tasks VALUES (99, 9, 'whoever captures hears of it')")
+    await poll('suspended', async () => (await server.metric('unstale_membership_rights_total{news="suspended"}')) >= 1)
+    const answer = await server.ask('/v1/stream?scope=project:1', { headers: as('ada') })
+    assert.equal(answer.status, 503, answer.body)
+    await server.mark('project:1', ['published'])
+    await server.mark('user:ada', ['published'])
+    await stream.until('what is hers', () => staleKeys(stream.events).length > 0)
+    assert.deepEqual(staleKeys(stream.events), ['user:ada ["published"]'])
+    await database.setUp(settings)
+    await stream.until('resumed', () => named(stream.events, 'ready').some((ready) => ready.scopes['project:1'] === 'reset'))
+  })
+
+  test(`${kind}, another membership in a reloaded configuration takes effect on open streams`, async (t) => {
+    const { server, database, settings } = await rights(t, kind, {}, `${ADA} UPDATE project_members SET role = 'owner' WHERE project_id = 1;`)
+    const stream = await subscribe(t, server, { scopes: ['user:ada', 'project:*'], headers: as('ada') })
+    await stream.next('ready')
+    const next = { ...settings, auth: { ...AUTH, membership: [{ ...MEMBERSHIP[0], where: { gone: null, role: ['owner', 'editor'] } }] } }
+    await database.setUp(next)
+    writeFileSync(server.file, JSON.stringify(next))
+    server.child.kill('SIGHUP')
+    await stream.until('revoked', () => named(stream.events, 'revoked').some((event) => event.scope === 'project:2'))
+  })
+}
