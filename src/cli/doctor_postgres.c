@@ -21,6 +21,7 @@ enum {
     NOTIFY_VERSION = 110000, /* transition tables, EXECUTE FUNCTION */
     MENDED_VERSION = 130000, /* max_slot_wal_keep_size */
     CLOCK_SECONDS = 2,
+    POOL_TRIES = 20,
 };
 
 /* One PostgreSQL under examination. */
@@ -72,29 +73,34 @@ static void check_encryption(struct patient *patient)
                     "the connection is not encrypted: add ?sslmode=verify-full to the URL");
 }
 
-/* A second connection that is served by the same process, while the first is open: a pool gives
- * each transaction another one. */
-static bool is_shared(struct patient *patient, long pid)
+/* The process that serves this connection now; 0: nobody says. */
+static long served_by(struct pg_shell *shell)
+{
+    PGresult *result = pg_shell_ask(shell, "SELECT pg_backend_pid()", 0, NULL, NULL);
+    long pid = result ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+    PQclear(result);
+    return pid;
+}
+
+/* Two connections that are served by the same process while both are open, or one by two: a pool
+ * gives each transaction another one. Others use the pool too, so it is tried more than once. */
+static bool is_shared(struct patient *patient, long first)
 {
     struct pg_shell *other =
         pg_shell_open(patient->target, PG_TARGET_ORDINARY, STATEMENT_SECONDS, NULL);
-    if (!other)
-        return false;
-    PGresult *result = pg_shell_ask(other, "SELECT pg_backend_pid()", 0, NULL, NULL);
-    bool shared = result && strtol(PQgetvalue(result, 0, 0), NULL, 10) == pid;
-    PQclear(result);
+    bool shared = false;
+    for (int i = 0; other && !shared && i < POOL_TRIES; i++) {
+        long here = served_by(patient->shell), there = served_by(other);
+        shared = here != first || here == there;
+    }
     pg_shell_close(other);
     return shared;
 }
 
 static void check_pooler(struct patient *patient)
 {
-    PGresult *result = ask(patient, "pooler", "SELECT pg_backend_pid()", 0, NULL);
-    if (!result)
-        return;
-    long pid = strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    long pid = served_by(patient->shell);
     bool pooled = pid != PQbackendPID(pg_shell_conn(patient->shell));
-    PQclear(result);
     if (!pooled)
         doctor_ok(patient->doctor, "pooler", "none stands between");
     else if (!patient->notify)
