@@ -106,7 +106,7 @@ static char *numbered(const char *sql, int *highest)
         } else if (*at == '\'' || *at == '"') {
             quote = *at;
         } else if (*at == '?' && isdigit((unsigned char)at[1])) {
-            int number = atoi(at + 1);
+            int number = (int)strtol(at + 1, NULL, 10);
 
             *at = '$';
             *highest = number > *highest ? number : *highest;
@@ -138,10 +138,10 @@ static void fill_params(struct params *params, json_t *values, int count)
             snprintf(number, NUMBER_TEXT, "%.17g", json_real_value(value));
             break;
         case JSON_TRUE:
-            strcpy(number, "true");
+            snprintf(number, NUMBER_TEXT, "true");
             break;
         case JSON_FALSE:
-            strcpy(number, "false");
+            snprintf(number, NUMBER_TEXT, "false");
             break;
         default:
             params->text[i] = NULL;
@@ -196,7 +196,7 @@ static json_t *rows(void *handle, const char *sql, json_t *values, int *changed,
     result = PQexecParams(handle, text, count, NULL, params.text, NULL, NULL, 0);
     free(text);
     if (is_good(result, problem)) {
-        *changed = atoi(PQcmdTuples(result));
+        *changed = (int)strtol(PQcmdTuples(result), NULL, 10);
         found = json_array();
         for (int row = 0; row < PQntuples(result); row++) {
             json_t *object = json_object();
