@@ -23,10 +23,22 @@ test('devhive: CacheInvalidationService through changes, a reset and a restart',
   const site = await Site.start(t, 'tokens')
   const file = join(directory(t), 'devhive.mjs')
   process.env['REACT_APP_WS_URL'] = site.url.replace('http', 'ws')
-  Object.assign(globalThis, { WebSocket })
+  const sockets: WebSocket[] = []
+  const Noted = class extends WebSocket {
+    constructor(...args: ConstructorParameters<typeof WebSocket>) {
+      super(...args)
+      sockets.push(this)
+    }
+  }
+  Object.assign(globalThis, { WebSocket: Noted })
   writeFileSync(file, await bundle('pages/devhive.ts', 'devhive', 'node'))
   const { queryClient, cacheInvalidationService } = (await import(pathToFileURL(file).href)) as Service
-  cleanup(t, () => cacheInvalidationService.disconnect())
+  // As printed, its `disconnect` closes the socket, whose `onclose` begins to reconnect: only a second one ends that.
+  cleanup(t, async () => {
+    cacheInvalidationService.disconnect()
+    await poll('closed', async () => sockets.every((socket) => socket.readyState === WebSocket.CLOSED))
+    cacheInvalidationService.disconnect()
+  })
   cleanup(t, () => queryClient.clear())
 
   const keys = {
