@@ -36,11 +36,11 @@ test('the registry: a JWT in a cookie, roles in its claims, EventSource with cre
   const auth = {
     jwt: { keys_file: 'keys.pem', algorithms: 'EdDSA', issuer: 'registry', cookie: 'access_token' },
     scopes: ['user:{sub}', 'all', { scope: 'admin', when: { 'realm.roles': ['admin'] } }],
-    origins: ['https://artifacts.example.com'],
+    origins: ['https://harbour.example.com'],
   }
   const server = await launch(t, config({ auth }), { dir }).started()
   const cookie = (claims: Record<string, unknown>): Record<string, string> => ({
-    Origin: 'https://artifacts.example.com',
+    Origin: 'https://harbour.example.com',
     Cookie: `theme=dark; access_token=${mintWith(pair.privateKey, 'any', { iss: 'registry', exp: within(600), ...claims })}`,
   })
   await hears(server, await subscribe(t, server, { scopes: ['all', 'admin'], headers: cookie({ sub: '1', realm: { roles: ['admin'] } }) }), 'admin', 'user:2')
