@@ -38,6 +38,7 @@ export function AuthProvider({ url, initial, children }: { url: string; initial:
   useEffect(() => {
     if (userId === undefined || currentProjectId === null) return
     const over = () => {
+      cacheInvalidationService.disconnect()
       setUser(null)
       forget()
     }
@@ -56,6 +57,7 @@ export function AuthProvider({ url, initial, children }: { url: string; initial:
       openProject,
       signedIn: setUser,
       signedOut: () => {
+        cacheInvalidationService.disconnect()
         openProject(null)
         setUser(null)
         /* What one may see is none of the next one's business. */

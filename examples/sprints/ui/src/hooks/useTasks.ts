@@ -1,7 +1,9 @@
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import type { QueryClient, QueryKey } from '@tanstack/react-query'
 import { useInvalidateUnlessLive } from '@unstale-examples/ui/live/live.tsx'
 import { toast } from 'sonner'
 import { taskService } from '../lib/api.ts'
+import type { Task } from '../types.ts'
 
 export const useTasks = (projectId: string) =>
   useQuery({
@@ -24,8 +26,19 @@ export const useTask = (taskId: string) =>
     enabled: !!taskId,
   })
 
-/** Creates, changes and deletes tasks of a project. */
+type Snapshot = [QueryKey, unknown][]
+
+/** In every list and detail that holds it. */
+function patch(queryClient: QueryClient, id: string, fields: Partial<Task>): void {
+  const patched = (task: Task): Task => (task.id === id ? { ...task, ...fields } : task)
+  queryClient.setQueriesData<Task | Task[]>({ queryKey: ['tasks'] }, (old) =>
+    Array.isArray(old) ? old.map(patched) : old && patched(old),
+  )
+}
+
+/** Creates, changes and deletes tasks of a project. A change shows before it is confirmed. */
 export function useTaskWrites(projectId: string) {
+  const queryClient = useQueryClient()
   const invalidateUnlessLive = useInvalidateUnlessLive()
   const settled = () => invalidateUnlessLive(['tasks'])
   const failed = () => toast.error('Failed to save the task')
@@ -36,7 +49,16 @@ export function useTaskWrites(projectId: string) {
   })
   const update = useMutation({
     mutationFn: ({ id, ...fields }: { id: string; done?: boolean; title?: string }) => taskService.update(id, fields),
-    onError: failed,
+    onMutate: async ({ id, ...fields }): Promise<Snapshot> => {
+      await queryClient.cancelQueries({ queryKey: ['tasks'], predicate: ({ state }) => state.data !== undefined })
+      const snapshot = queryClient.getQueriesData({ queryKey: ['tasks'] })
+      patch(queryClient, id, fields)
+      return snapshot
+    },
+    onError: (_error, _variables, snapshot) => {
+      for (const [key, data] of snapshot ?? []) queryClient.setQueryData(key, data)
+      failed()
+    },
     onSettled: settled,
   })
   const remove = useMutation({ mutationFn: taskService.delete, onError: failed, onSettled: settled })

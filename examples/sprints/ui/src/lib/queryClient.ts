@@ -24,7 +24,16 @@ export const queryClient = new QueryClient({
 
 /** Restores what was stored, then connects. Returns what ends the storing. `userId`: nobody is shown what another one stored. */
 export function persist(client: UnstaleClient, userId: string): () => void {
-  const persister = createSyncStoragePersister({ storage: window.localStorage, key: CACHE_KEY, throttleTime: 100 })
+  let ended = false
+  const storage = {
+    getItem: (key: string) => window.localStorage.getItem(key),
+    removeItem: (key: string) => window.localStorage.removeItem(key),
+    /* The persister writes a moment later; by then somebody else may be here. */
+    setItem: (key: string, value: string) => {
+      if (!ended) window.localStorage.setItem(key, value)
+    },
+  }
+  const persister = createSyncStoragePersister({ storage, key: CACHE_KEY, throttleTime: 100 })
   const [stop] = persistQueryClient({
     /* Two versions of one package may be installed: the same class by another name. */
     queryClient: queryClient as unknown as PersistQueryClientOptions['queryClient'],
@@ -32,7 +41,10 @@ export function persist(client: UnstaleClient, userId: string): () => void {
     maxAge: 24 * 60 * 60 * 1000,
     buster: userId,
   })
-  return stop
+  return () => {
+    ended = true
+    stop()
+  }
 }
 
 export function forget(): void {

@@ -2,20 +2,21 @@ import { PageHead, Problem, Skeleton, TextDialog } from '@unstale-examples/ui/co
 import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
 import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import { useState } from 'react'
-import { useProjectBundle, useRenameProject } from '../hooks/useProjects.ts'
+import { useProject, useProjectBundle, useRenameProject } from '../hooks/useProjects.ts'
 import { useCreateSprint } from '../hooks/useSprints.ts'
 
 export function BoardPage({ project }: { project: string }) {
+  const { data: head } = useProject(project)
   const { data, error, refetch } = useProjectBundle(project)
   const [dialog, setDialog] = useState<'rename' | 'sprint' | null>(null)
   const rename = useRenameProject(project)
   const createSprint = useCreateSprint(project)
-  usePageTitle(data?.name ?? 'Project')
+  usePageTitle(head?.name ?? 'Project')
   if (error) return <Problem error={error} onRetry={() => void refetch()} />
-  if (!data) return <Skeleton />
+  if (!data || !head) return <Skeleton />
   return (
     <>
-      <PageHead title={data.name} lead={data.description}>
+      <PageHead title={head.name} lead={head.description}>
         <button type="button" className="button" onClick={() => setDialog('rename')}>
           <Icon name="pencil" /> Rename
         </button>
@@ -50,7 +51,7 @@ export function BoardPage({ project }: { project: string }) {
         <TextDialog
           title="Rename project"
           label="Name"
-          initial={data.name}
+          initial={head.name}
           submit="Rename"
           onClose={() => setDialog(null)}
           onText={(name) => rename.mutate(name)}
