@@ -1,5 +1,6 @@
 #include "delivery/identity.h"
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "model/scope.h"
@@ -22,21 +23,27 @@ struct identity {
     void *ended_ctx;
 };
 
-static struct identity everyone = {
+/* Of nobody in particular and for all threads: they never change. */
+static const struct identity everyone = {
     .options = {.way = IDENTITY_EVERYONE, .expires_ms = INT64_MAX},
 };
-static struct identity nobody = {
+static const struct identity nobody = {
     .options = {.way = IDENTITY_NOBODY, .expires_ms = INT64_MAX},
 };
 
 struct identity *identity_everyone(void)
 {
-    return &everyone;
+    return (struct identity *)(uintptr_t)&everyone;
 }
 
 struct identity *identity_nobody(void)
 {
-    return &nobody;
+    return (struct identity *)(uintptr_t)&nobody;
+}
+
+static bool never_changes(const struct identity *identity)
+{
+    return identity == &everyone || identity == &nobody;
 }
 
 static struct str name_of(const struct right *right)
@@ -95,7 +102,7 @@ void identity_forget_claims(struct identity *identity)
 
 void identity_free(struct identity *identity)
 {
-    if (!identity || identity == &everyone || identity == &nobody)
+    if (!identity || never_changes(identity))
         return;
     size_t cursor = 0;
     void *right;
@@ -148,6 +155,8 @@ size_t identity_rights(const struct identity *identity)
 
 bool identity_grant(struct identity *identity, struct str scope, unsigned from)
 {
+    if (never_changes(identity)) /* everyone has it, nobody cannot */
+        return identity == &everyone;
     struct right *right = find(identity, scope);
     if (right) {
         right->from |= from;
@@ -240,6 +249,7 @@ void identity_each(const struct identity *identity, struct str family,
 void identity_set_lease(struct identity *identity, void (*ended)(void *ctx, struct str user),
                         void *ctx)
 {
+    CHECK(!never_changes(identity)); /* only who was asked about has one */
     identity->ended = ended;
     identity->ended_ctx = ctx;
 }

@@ -213,7 +213,7 @@ static bool moves_nothing(const struct roll *roll, const struct value *before,
 size_t roll_touches(const struct roll *roll, const struct change *change,
                     struct roll_touch touches[2])
 {
-    struct value before[ROLL_COLUMNS_MAX], after[ROLL_COLUMNS_MAX];
+    struct value before[ROLL_COLUMNS_MAX] = {0}, after[ROLL_COLUMNS_MAX] = {0};
     size_t n = 0;
     touches[0] = touches[1] = (struct roll_touch){0};
     if (!str_equal(change->resource, roll->table))

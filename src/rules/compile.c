@@ -9,8 +9,8 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "model/scope.h"
-#include "rules/compiled.h"
 #include "model/template.h"
+#include "rules/compiled.h"
 
 #include <stdlib.h>
 

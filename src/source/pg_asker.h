@@ -14,9 +14,9 @@
  * Thread: the loop's. */
 #pragma once
 
+#include "model/roll.h"
 #include "source/pg_side.h"
 #include "source/pg_target.h"
-#include "model/roll.h"
 
 #include <stdbool.h>
 #include <stdint.h>
