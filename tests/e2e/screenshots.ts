@@ -96,3 +96,12 @@ test('a document while its chunks are embedded', async (t) => {
   await tab.row('doc_tariff').getByText(/^1\d \/ 24$/).first().waitFor()
   await tab.page.screenshot({ path: join(folder, 'documents-progress.png') })
 })
+
+test('tasks, one of which was just changed in psql', async (t) => {
+  const { demo, tab } = await shootOf(t, 'sprints', '/tasks')
+  await aMoment()
+  await demo.sql("UPDATE tasks SET title = 'Renamed in psql', done = true WHERE id = 't-hive-4'")
+  await tab.page.getByRole('link', { name: 'Renamed in psql' }).waitFor()
+  await sleep(350)
+  await tab.page.screenshot({ path: join(folder, 'sprints-tasks.png') })
+})
