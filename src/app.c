@@ -16,6 +16,7 @@
 #include "admin/notify.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "candidate.h"
 #include "config/watch_of.h"
 #include "debug.h"
@@ -35,7 +36,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <uv.h>
@@ -361,14 +361,6 @@ static void on_signal(uv_signal_t *signal, int number)
 }
 
 /* ---- starting ---- */
-
-static uint64_t random_u64(void)
-{
-    uint64_t value = 0;
-    while (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value) {
-    }
-    return value;
-}
 
 /* Descriptors: the soft limit goes up to the hard one; what is left for connections is said. */
 static unsigned connections_possible(const struct config *config, const struct log *log)

@@ -5,6 +5,7 @@
  * return together; the bound falls back only after a connection that has lived for a while. */
 #include "base/buf.h"
 #include "base/jsontext.h"
+#include "base/random.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/event_reader.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -264,10 +264,7 @@ static bool write_url(const struct args *args, const struct view *view, struct b
 /* Up to `bound`, each as likely. */
 static uint64_t jitter(uint64_t bound)
 {
-    uint32_t bits = 0;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        return bound;
-    return bound * bits / UINT32_MAX;
+    return bound * (uint32_t)random_u64() / UINT32_MAX;
 }
 
 /* A refusal after which asking again the same can only be refused again. */

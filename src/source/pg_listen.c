@@ -29,6 +29,7 @@
 #include "base/backoff.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "source/pg_conn.h"
 #include "source/pg_inbox.h"
 #include "source/pg_text.h"
@@ -41,7 +42,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum {
     PULSE_MS = 250,
@@ -124,9 +124,6 @@ struct pg_listen {
 
     uint64_t connects, payloads, overflows, errors, refused;
 
-    bool said, said_current;
-    char said_why[WHY_MAX];
-
     unsigned handles;
     bool stopping;
     void (*done)(void *ctx);
@@ -144,40 +141,11 @@ static void move(struct pg_listen *s, enum state to)
     s->state = to;
 }
 
-static uint64_t dice(void)
-{
-    uint64_t value = 0;
-    return getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value ? value : uv_hrtime();
-}
-
 /* ---- what is said ---- */
-
-static void say(struct pg_listen *s, bool current, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct pg_listen *s, bool current, const char *format, ...)
-{
-    char why[WHY_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
-    va_end(args);
-    if (s->said && s->said_current == current && strcmp(s->said_why, why) == 0)
-        return;
-    s->said = true;
-    s->said_current = current;
-    memcpy(s->said_why, why, sizeof why);
-    s->source.sink.current(s->source.sink.ctx, &s->source, current, s->said_why);
-}
-
-static void gap(struct pg_listen *s, struct str resource, const char *reason)
-{
-    s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
-}
 
 static void gap_all(struct pg_listen *s, const char *reason)
 {
-    gap(s, (struct str){0}, reason);
+    source_gap(&s->source, (struct str){0}, reason);
 }
 
 /* ---- handing on ---- */
@@ -311,9 +279,9 @@ static void lose(struct pg_listen *s, const char *format, ...)
     hand_to_the_end(s);
     drop_connections(s);
     move(s, WAITING);
-    uint64_t ms = backoff_next(&s->backoff, dice());
+    uint64_t ms = backoff_next(&s->backoff, random_u64());
     uv_timer_start(&s->timer, on_timer, ms, 0);
-    say(s, false, "%s; trying again", why);
+    source_say(&s->source, false, "%s; trying again", why);
 }
 
 static bool is_bad(const PGresult *result)
@@ -349,7 +317,7 @@ static bool answered(struct pg_listen *s, struct pg_conn *conn, const PGresult *
 static void write_canary(struct pg_listen *s, struct buf *sql)
 {
     struct buf json = BUF_INIT(CANARY_MAX);
-    buf_printf(&json, "{\"v\":1,\"canary\":\"%016" PRIx64 "\"}", dice());
+    buf_printf(&json, "{\"v\":1,\"canary\":\"%016" PRIx64 "\"}", random_u64());
     memcpy(s->canary, json.data, json.len);
     s->canary[json.len] = '\0';
     buf_text(sql, "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_notify('" PG_CHANNEL "', ");
@@ -456,16 +424,17 @@ static void on_written(void *ctx, struct str resource)
 
 static void on_missed(void *ctx, struct str resource, const char *reason)
 {
-    gap(ctx, resource, reason);
+    struct pg_listen *s = ctx;
+    source_gap(&s->source, resource, reason);
 }
 
 static void say_standing(struct pg_listen *s)
 {
     struct err why = ERR_INIT;
     if (pg_trigger_watch_stands(&s->triggers, &why))
-        say(s, true, "it is listened to");
+        source_say(&s->source, true, "it is listened to");
     else
-        say(s, false, "%s", why.text);
+        source_say(&s->source, false, "%s", why.text);
 }
 
 static void begin_following(struct pg_listen *s)

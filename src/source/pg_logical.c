@@ -19,6 +19,7 @@
 #include "base/backoff.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "source/pg_asker.h"
 #include "source/pg_hold.h"
 #include "source/pg_opening.h"
@@ -28,7 +29,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 enum {
@@ -44,7 +44,6 @@ enum {
     WATCH_MEMORY = 64 << 20,
     EMITTED_MEMORY = 8 << 20,
     EMITTED_MAX = 1 << 20,
-    WHY_MAX = ERR_MAX,
 };
 
 enum state { IDLE, AWAY, LOOKING, OPENING, STREAMING, CLOSING, CLOSED, STATES };
@@ -96,9 +95,6 @@ struct pg_logical {
     uint64_t connects, emitted_wrong;
     int64_t retained;
 
-    bool said, said_current;
-    char said_why[WHY_MAX];
-
     unsigned handles;
     bool stopping;
     void (*done)(void *ctx);
@@ -113,36 +109,7 @@ static void move(struct pg_logical *s, enum state to)
     s->state = to;
 }
 
-static uint64_t dice(void)
-{
-    uint64_t value = 0;
-    return getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value ? value : uv_hrtime();
-}
-
 /* ---- what is said ---- */
-
-static void say(struct pg_logical *s, bool current, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct pg_logical *s, bool current, const char *format, ...)
-{
-    char why[WHY_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
-    va_end(args);
-    if (s->said && s->said_current == current && strcmp(s->said_why, why) == 0)
-        return;
-    s->said = true;
-    s->said_current = current;
-    memcpy(s->said_why, why, sizeof why);
-    s->source.sink.current(s->source.sink.ctx, &s->source, current, s->said_why);
-}
-
-static void gap(struct pg_logical *s, struct str resource, const char *reason)
-{
-    s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
-}
 
 static void say_standing(struct pg_logical *s)
 {
@@ -150,13 +117,15 @@ static void say_standing(struct pg_logical *s)
     if (s->state != STREAMING)
         return;
     if (pg_survey_trouble(s->survey, &trouble))
-        say(s, false, "%s", trouble.text);
+        source_say(&s->source, false, "%s", trouble.text);
     else if (pg_hold_late(s->hold))
-        say(s, false, "commits cannot be seen by readers yet, for more than %d ms: %s", PG_HOLD_MS,
-            s->readers ? "the server of visible_on is behind, or cannot be asked"
+        source_say(&s->source, false,
+                   "commits cannot be seen by readers yet, for more than %d ms: %s", PG_HOLD_MS,
+                   s->readers
+                       ? "the server of visible_on is behind, or cannot be asked"
                        : "they wait for a synchronous standby, or the server cannot be asked");
     else
-        say(s, true, "its commits are read");
+        source_say(&s->source, true, "its commits are read");
 }
 
 /* ---- being away ---- */
@@ -207,8 +176,8 @@ static void leave(struct pg_logical *s, const char *why)
 {
     drop_replication(s);
     move(s, AWAY);
-    say(s, false, "%s; trying again", why);
-    retry(s, backoff_next(&s->backoff, dice()));
+    source_say(&s->source, false, "%s; trying again", why);
+    retry(s, backoff_next(&s->backoff, random_u64()));
 }
 
 /* ---- the positions ---- */
@@ -390,9 +359,10 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
         s->source.sink.seen(s->source.sink.ctx, &s->source);
     }
     if (opened->gap)
-        gap(s, (struct str){0}, opened->reason);
+        source_gap(&s->source, (struct str){0}, opened->reason);
     else if (altered)
-        gap(s, (struct str){0}, "tables, or their place in the publication, are others");
+        source_gap(&s->source, (struct str){0},
+                   "tables, or their place in the publication, are others");
     /* A commit before the beginning of the slot is not read, and readers may not see it yet. */
     if (opened->gap && (pg_survey_server(s->survey)->synchronous || s->readers))
         pg_hold_add_older(s->hold, opened->here.lsn);
@@ -490,7 +460,7 @@ static void on_surveyed(void *ctx, const char *why)
     } else if (s->state == LOOKING &&
                !pg_server_is_fit(pg_survey_server(s->survey), s->publication, &unfit)) {
         move(s, AWAY);
-        say(s, false, "%s", unfit.text);
+        source_say(&s->source, false, "%s", unfit.text);
         retry(s, TROUBLE_MS);
     } else if (s->state == LOOKING) {
         open_replication(s);
@@ -512,7 +482,7 @@ static void on_missed(void *ctx, struct str resource, const char *reason)
     struct pg_logical *s = ctx;
     /* Before the stream there is nothing that could be missed in it: its beginning is a gap. */
     if (s->state == STREAMING)
-        gap(s, resource, reason);
+        source_gap(&s->source, resource, reason);
     else
         s->place.known = false;
 }
@@ -553,7 +523,7 @@ static void on_down(void *ctx, struct pg_side *side, const char *why)
     if (side != s->side)
         log_warn(s->log, "postgres", "%s: the server of visible_on: %s", s->source.name, why);
     else if (s->state == AWAY || s->state == LOOKING)
-        say(s, false, "%s; trying again", why);
+        source_say(&s->source, false, "%s; trying again", why);
     else
         log_warn(s->log, "postgres", "%s: the connection for questions: %s", s->source.name, why);
 }
@@ -627,7 +597,8 @@ static void on_pulse(uv_timer_t *timer)
         look(s);
     else if (s->state == OPENING && s->waiting_since &&
              uv_now(s->loop) > s->waiting_since + QUIET_MS)
-        say(s, false,
+        source_say(
+            &s->source, false,
             "making a replication slot, which waits for all transactions that are under way");
 }
 
@@ -693,7 +664,7 @@ static void on_seen(void *ctx)
 static void on_older_seen(void *ctx)
 {
     struct pg_logical *s = ctx;
-    gap(s, (struct str){0}, "readers could not see all that was committed before");
+    source_gap(&s->source, (struct str){0}, "readers could not see all that was committed before");
 }
 
 static void on_moved(void *ctx)
@@ -888,7 +859,7 @@ static char *slot_name_of(const struct pg_logical_options *options)
     char name[PG_SLOT_NAME_MAX];
     if (options->permanent)
         return copy_text(options->slot_name);
-    snprintf(name, sizeof name, "unstale_%016llx", (unsigned long long)dice());
+    snprintf(name, sizeof name, "unstale_%016llx", (unsigned long long)random_u64());
     return copy_text(name);
 }
 

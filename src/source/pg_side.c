@@ -3,9 +3,9 @@
 #include "base/backoff.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum { FIRST_MS = 200, MAX_MS = 10000 };
 
@@ -43,12 +43,6 @@ static void on_timer_closed(uv_handle_t *handle)
     one_closed(handle->data);
 }
 
-static uint64_t dice(void)
-{
-    uint64_t value = 0;
-    return getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value ? value : uv_hrtime();
-}
-
 static void on_timer(uv_timer_t *timer)
 {
     connect_side(timer->data);
@@ -78,7 +72,7 @@ static void on_lost(void *ctx, struct pg_conn *conn, const char *why)
     side->conn = NULL;
     side->up = false;
     pg_conn_close(conn, on_conn_closed, side);
-    uv_timer_start(&side->timer, on_timer, backoff_next(&side->backoff, dice()), 0);
+    uv_timer_start(&side->timer, on_timer, backoff_next(&side->backoff, random_u64()), 0);
     give(side, NULL);
     if (!side->closing)
         side->options.down(side->options.ctx, side, text.text);

@@ -87,6 +87,11 @@ struct source_ops {
     void (*ask)(struct source *source, struct roll_question *question);
 };
 
+struct source_said {
+    bool any, current;
+    char why[ERR_MAX];
+};
+
 /* First member of every source. */
 struct source {
     const struct source_ops *ops;
@@ -95,4 +100,10 @@ struct source {
     /* So long /readyz stays ready while a source that was current is not; pages are told at once.
      */
     uint64_t patience_ms;
+    struct source_said said; /* of source_say */
 };
+
+/* What sources say of themselves, formatted; the same twice in a row is said once. */
+void source_say(struct source *source, bool current, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void source_gap(struct source *source, struct str resource, const char *reason);

@@ -49,7 +49,6 @@ enum {
     BUSY_MS = 1000,  /* so long it may be locked before that is called "not current" */
     BLIND_MS = 1000, /* between two truncations of blind tables */
     WATCH_MEMORY = 64 << 20,
-    WHY_MAX = ERR_MAX,
 };
 
 enum state { IDLE, AWAY, FOLLOWING, BLOCKED, READING, CLOSING, CLOSED, STATES };
@@ -108,9 +107,6 @@ struct sqlite_source {
     struct sqlite_rolls *rolls;
     struct list questions;
 
-    bool said, said_current;
-    char said_why[WHY_MAX];
-
     bool stopping;
     void (*done)(void *ctx);
     void *done_ctx;
@@ -132,32 +128,9 @@ static void wake(struct sqlite_source *s, uint64_t ms)
 
 /* ---- what is said ---- */
 
-static void say(struct sqlite_source *s, bool current, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct sqlite_source *s, bool current, const char *format, ...)
-{
-    char why[WHY_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
-    va_end(args);
-    if (s->said && s->said_current == current && strcmp(s->said_why, why) == 0)
-        return;
-    s->said = true;
-    s->said_current = current;
-    memcpy(s->said_why, why, sizeof why);
-    s->source.sink.current(s->source.sink.ctx, &s->source, current, s->said_why);
-}
-
-static void gap(struct sqlite_source *s, struct str resource, const char *reason)
-{
-    s->source.sink.gap(s->source.sink.ctx, &s->source, resource, reason);
-}
-
 static void gap_all(struct sqlite_source *s, const char *reason)
 {
-    gap(s, (struct str){0}, reason);
+    source_gap(&s->source, (struct str){0}, reason);
 }
 
 /* ---- the connection ---- */
@@ -238,7 +211,8 @@ static void trouble(struct sqlite_source *s, int rc, const char *text)
         s->busy_since = s->busy_since ? s->busy_since : now;
         s->dirty = true;
         if (now - s->busy_since >= BUSY_MS)
-            say(s, false,
+            source_say(
+                &s->source, false,
                 "%s is locked by another process for %d ms and more; trying again (does it use "
                 "PRAGMA locking_mode=EXCLUSIVE?)",
                 s->path, BUSY_MS);
@@ -247,7 +221,8 @@ static void trouble(struct sqlite_source *s, int rc, const char *text)
     }
     int primary = rc & 0xff;
     bool beside = primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY;
-    say(s, false, "%s cannot be read: %s%s; trying again", s->path, text,
+    source_say(
+        &s->source, false, "%s cannot be read: %s%s; trying again", s->path, text,
         beside
             ? " (its folder must be writable for this user, for the files -shm and -wal beside it)"
             : "");
@@ -262,22 +237,23 @@ static void open_db(struct sqlite_source *s)
     case SQLITE_FILE_WAL:
         break;
     case SQLITE_FILE_ROLLBACK:
-        say(s, false,
+        source_say(
+            &s->source, false,
             "%s is not in WAL mode, where reading it could make your own writes fail; run once: "
             "sqlite3 '%s' 'PRAGMA journal_mode=WAL;'",
             s->path, s->path);
         wake(s, next_retry(s));
         return;
     case SQLITE_FILE_MISSING:
-        say(s, false, "%s does not exist; waiting for it", s->path);
+        source_say(&s->source, false, "%s does not exist; waiting for it", s->path);
         wake(s, next_retry(s));
         return;
     case SQLITE_FILE_EMPTY:
-        say(s, false, "%s is empty; waiting for its tables", s->path);
+        source_say(&s->source, false, "%s is empty; waiting for its tables", s->path);
         wake(s, next_retry(s));
         return;
     case SQLITE_FILE_FAILED:
-        say(s, false, "%s cannot be opened: %s; trying again", s->path, err.text);
+        source_say(&s->source, false, "%s cannot be opened: %s; trying again", s->path, err.text);
         wake(s, next_retry(s));
         return;
     }
@@ -355,11 +331,11 @@ static void compare(struct sqlite_source *s, const struct sqlite_verdicts *old,
         const struct sqlite_verdict *verdict = &new->items[i];
         const struct sqlite_verdict *before = sqlite_verdicts_find(old, verdict->resource);
         if (!before || before->mark != verdict->mark)
-            gap(s, verdict->resource, "the table was altered");
+            source_gap(&s->source, verdict->resource, "the table was altered");
     }
     for (size_t i = 0; i < old->n; i++)
         if (!sqlite_verdicts_find(new, old->items[i].resource))
-            gap(s, old->items[i].resource, "the table is gone");
+            source_gap(&s->source, old->items[i].resource, "the table is gone");
 }
 
 static void note_blind(struct sqlite_source *s)
@@ -519,8 +495,8 @@ static void say_standing(struct sqlite_source *s)
     static const char run[] = "run: unstale setup sqlite";
     s->cursor.schema = s->verdicts->mark;
     if (!s->verdicts->set_up) {
-        say(s, false, "%s is not set up for unstale; %s '%s' -c CONFIG --apply", s->path, run,
-            s->path);
+        source_say(&s->source, false, "%s is not set up for unstale; %s '%s' -c CONFIG --apply",
+                   s->path, run, s->path);
         return;
     }
     size_t missing = 0;
@@ -533,13 +509,13 @@ static void say_standing(struct sqlite_source *s)
             problem = verdict->problem;
     }
     if (missing == 0)
-        say(s, true, "%s is followed", s->path);
+        source_say(&s->source, true, "%s is followed", s->path);
     else if (missing == 1)
-        say(s, false, "%s: %.*s; %s '%s' -c CONFIG --apply", s->path, STR_ARG(problem), run,
-            s->path);
+        source_say(&s->source, false, "%s: %.*s; %s '%s' -c CONFIG --apply", s->path,
+                   STR_ARG(problem), run, s->path);
     else
-        say(s, false, "%s: %.*s (and %zu tables more); %s '%s' -c CONFIG --apply", s->path,
-            STR_ARG(problem), missing - 1, run, s->path);
+        source_say(&s->source, false, "%s: %.*s (and %zu tables more); %s '%s' -c CONFIG --apply",
+                   s->path, STR_ARG(problem), missing - 1, run, s->path);
 }
 
 static bool blind_is_due(const struct sqlite_source *s)
@@ -615,7 +591,7 @@ static void read_slice(struct sqlite_source *s)
         snprintf(text, sizeof text, "%s", sqlite3_errmsg(s->db));
         gap_all(s, "reading broke off");
         commit(s);
-        say(s, false, "%s cannot be read: %s; trying again", s->path, text);
+        source_say(&s->source, false, "%s cannot be read: %s; trying again", s->path, text);
         leave(s, next_retry(s));
     } else {
         sqlite_replay_end(s->replay);
@@ -824,7 +800,8 @@ static void on_change(void *ctx, const struct change *change)
 
 static void on_unreadable(void *ctx, struct str table)
 {
-    gap(ctx, table, "its changes cannot be read: the setup is another one");
+    struct sqlite_source *s = ctx;
+    source_gap(&s->source, table, "its changes cannot be read: the setup is another one");
 }
 
 struct source *sqlite_new(const struct sqlite_options *options, const struct source_sink *sink)
