@@ -142,6 +142,12 @@ static bool identify(struct authorizer_desk *opaque, const struct authorizer_ask
     return desk->live->inner->identify(desk->inner, ask, out) && complete(desk, ask->conn, out);
 }
 
+static bool complete_named(struct authorizer_desk *opaque, uint64_t conn,
+                           struct admission *admission)
+{
+    return complete((struct desk *)opaque, conn, admission);
+}
+
 static void cancel(struct authorizer_desk *opaque, uint64_t conn)
 {
     struct desk *desk = (struct desk *)opaque;
@@ -236,6 +242,7 @@ struct live *live_new(const struct authorizer *inner, struct mailbox *to_hub)
     live->authorizer.open_desk = open_desk;
     live->authorizer.close_desk = close_desk;
     live->authorizer.identify = identify;
+    live->authorizer.complete = complete_named;
     live->authorizer.cancel = cancel;
     live->authorizer.answered = answered;
     live->authorizer.renew = renew;

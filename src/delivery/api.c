@@ -329,13 +329,22 @@ static bool seat_of(void *ctx, struct conn *conn, const struct identity *identit
     return entrance_reseat(api->entrance, conn, identity);
 }
 
+static void known(void *ctx, struct conn *conn, struct admission *admission);
+
+static bool complete(void *ctx, struct conn *conn, struct admission *admission)
+{
+    struct api *api = ctx;
+    return entrance_complete(api->entrance, conn, admission, known, api);
+}
+
 static struct session_options talk_of(struct api *api, uint64_t now, uint64_t wall_ms)
 {
     const struct worker_limits *limits = api->options.limits;
     return (struct session_options){.crowd = api->options.crowd,
                                     .guests = api->options.guests,
                                     .seat = seat_of,
-                                    .seat_ctx = api,
+                                    .complete = complete,
+                                    .ctx = api,
                                     .authorizer = limits->authorizer,
                                     .epoch = api->options.epoch,
                                     .scopes_max = limits->scopes_max,
@@ -343,6 +352,14 @@ static struct session_options talk_of(struct api *api, uint64_t now, uint64_t wa
                                     .unfinished = &api->unfinished,
                                     .now = now,
                                     .wall_ms = wall_ms};
+}
+
+static void known(void *ctx, struct conn *conn, struct admission *admission)
+{
+    struct api *api = ctx;
+    const struct session_options options =
+        talk_of(api, uv_now(api->options.loop), api->options.wall_ms());
+    session_known(&options, conn, admission);
 }
 
 void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now, uint64_t wall_ms)

@@ -30,6 +30,7 @@ struct api_options {
     uint64_t epoch;
     struct hash_seed seed;
     const struct log *log;
+    uint64_t (*wall_ms)(void);
     const struct worker_limits *limits; /* the thread's; may change between two calls */
     void *ctx;
     void (*post)(void *ctx, struct mail *mail);

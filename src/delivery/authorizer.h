@@ -81,6 +81,9 @@ struct authorizer {
 
     /* A token that an open stream sends. `asks` is nobody, or whose it has to be. */
     void (*renew)(void *ctx, const struct identity *asks, struct str token, struct admission *out);
+    /* Whom `renew` has named on a stream that was nobody's: what else is to be found out, as
+     * `identify` does. NULL: nothing. */
+    bool (*complete)(struct authorizer_desk *desk, uint64_t conn, struct admission *admission);
     /* Who was identified under other settings, under these. */
     void (*recheck)(void *ctx, const struct identity *old, struct admission *out);
 

@@ -27,6 +27,7 @@ struct catchup *catchup_new(struct subscriber *subscriber, unsigned worker, uint
     catchup->n_scopes = n_scopes;
     catchup->first_added = first_added;
     catchup->hello = subscriber->n_added > 0;
+    catchup->whole = catchup->hello && subscriber->whole;
     round_start(&catchup->round, from);
 
 #define ADD(text, position)                                                                 \
@@ -53,6 +54,7 @@ struct catchup *catchup_new(struct subscriber *subscriber, unsigned worker, uint
     free(subscriber->added);
     subscriber->added = NULL;
     subscriber->n_added = 0;
+    subscriber->whole = false;
     return catchup;
 }
 

@@ -24,7 +24,8 @@ struct catchup {
     unsigned worker;
     uint64_t conn;
     enum format format;
-    bool hello;  /* the answer begins with `ready` for the scopes from `first_added` on */
+    bool hello;  /* the answer begins with `ready` for the scopes from `first_added` on … */
+    bool whole;  /* … or for all of them */
     bool unsent; /* answered while something else was in flight */
     bool ends;   /* a reset that this format says by the end of the stream */
     bool done;   /* the blob ends with the position of the round's target */

@@ -199,6 +199,7 @@ static void seat(struct crowd *crowd, struct subscriber *subscriber,
 static void start_narrowed(struct crowd *crowd, struct subscriber *subscriber,
                            struct catchup *catchup)
 {
+    subscriber->whole = subscriber->whole || (catchup->hello && catchup->whole);
     for (uint32_t i = catchup->first_added; catchup->hello && i < catchup->n_scopes; i++)
         if (subscriber_find(subscriber, catchup->scopes[i].name) < subscriber->n_places)
             seat(crowd, subscriber,
@@ -662,6 +663,13 @@ void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope 
         seat(crowd, subscriber, &scopes[i]);
     if (n > 0 && subscriber->state == SUBSCRIBER_LIVE && !conn_busy(conn))
         begin_added(crowd, subscriber);
+}
+
+void crowd_grant(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scope)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    subscriber->whole = !format_is_dialect((enum format)subscriber->format);
+    crowd_add(crowd, conn, scope, 1);
 }
 
 void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope)

@@ -60,6 +60,9 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
  * next moment at which the stream is at a granted position. One that is held already is asked anew.
  */
 void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scopes, size_t n);
+/* As crowd_add of one, which nobody asked for: a right came. The `ready` names all scopes that are
+ * held then, where the dialect is ours. */
+void crowd_grant(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scope);
 /* Nothing happens where it is not held. */
 void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope);
 /* The right to it has ended: as crowd_remove, and what is on its way from the hub for this stream

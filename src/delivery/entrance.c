@@ -14,8 +14,8 @@ enum {
 
 struct entrance {
     const struct api_options *options;
-    struct list waiting;
-    unsigned n_waiting;
+    struct list waiting, named;
+    unsigned n_waiting; /* in both */
     struct authorizer_desk *desk;
     bool draining;
 };
@@ -25,6 +25,14 @@ struct waiting {
     struct list node;
     struct entry entry;
     struct call call;
+};
+
+/* An open WebSocket that has said who it is, of whom it is asked what that one may read. */
+struct named {
+    struct list node;
+    struct conn *conn;
+    entrance_known *known;
+    void *ctx;
 };
 
 static void admitted(void *ctx, uint64_t conn, struct admission *admission);
@@ -42,6 +50,7 @@ struct entrance *entrance_new(const struct api_options *options)
     struct entrance *entrance = mem_new(sizeof *entrance);
     entrance->options = options;
     list_init(&entrance->waiting);
+    list_init(&entrance->named);
     entrance->desk = open_desk(entrance);
     return entrance;
 }
@@ -213,9 +222,51 @@ static struct waiting *take_waiting(struct entrance *entrance, uint64_t conn)
     return NULL;
 }
 
+/* False: it does not wait. */
+static bool take_named(struct entrance *entrance, uint64_t conn, struct named *taken)
+{
+    LIST_EACH (node, &entrance->named) {
+        struct named *named = LIST_ITEM(node, struct named, node);
+        if (conn_id(named->conn) != conn)
+            continue;
+        list_remove(&named->node);
+        entrance->n_waiting--;
+        *taken = *named;
+        free(named);
+        return true;
+    }
+    return false;
+}
+
+bool entrance_complete(struct entrance *entrance, struct conn *conn, struct admission *admission,
+                       entrance_known *known, void *ctx)
+{
+    const struct authorizer *authorizer = entrance->options->limits->authorizer;
+    if (!authorizer->complete)
+        return true;
+    if (entrance->n_waiting >= ENTRANCE_WAITING_MAX) {
+        identity_free(admission->identity);
+        *admission = (struct admission){.answer = AUTHORIZER_LATER, .err = ERR_INIT};
+        err_set(&admission->err, "too many sign-ins wait; come back");
+        return true;
+    }
+    if (authorizer->complete(entrance->desk, conn_id(conn), admission))
+        return true;
+    struct named *named = mem_new(sizeof *named);
+    *named = (struct named){.conn = conn, .known = known, .ctx = ctx};
+    list_push_back(&entrance->named, &named->node);
+    entrance->n_waiting++;
+    return false;
+}
+
 static void admitted(void *ctx, uint64_t conn, struct admission *admission)
 {
     struct entrance *entrance = ctx;
+    struct named named;
+    if (take_named(entrance, conn, &named)) {
+        named.known(named.ctx, named.conn, admission);
+        return;
+    }
     struct waiting *waiting = take_waiting(entrance, conn);
     if (!waiting) {
         identity_free(admission->identity);
@@ -232,10 +283,13 @@ static void admitted(void *ctx, uint64_t conn, struct admission *admission)
 
 void entrance_gone(struct entrance *entrance, struct conn *conn)
 {
+    struct named named;
     struct waiting *waiting = take_waiting(entrance, conn_id(conn));
-    if (!waiting)
+    if (!waiting && !take_named(entrance, conn_id(conn), &named))
         return;
     entrance->options->limits->authorizer->cancel(entrance->desk, conn_id(conn));
+    if (!waiting)
+        return;
     arena_free(&waiting->entry.arena);
     buf_free(&waiting->call.headers);
     free(waiting);

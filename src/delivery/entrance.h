@@ -3,7 +3,7 @@
  * Where the application has to be asked, the request waits here. What then happens is the
  * route's: it gets the entry with an identity and a seat, or with the status of the refusal.
  *
- * Thread: the delivery thread's. Bound: ENTRANCE_WAITING_MAX requests wait, one more is 503. */
+ * Thread: the delivery thread's. Bound: ENTRANCE_WAITING_MAX wait, one more is 503. */
 #pragma once
 
 #include "base/arena.h"
@@ -62,5 +62,10 @@ void entry_give_back(struct entry *entry);
 /* For whom the request was made: what a proxy says, or the peer. True: a proxy says it. */
 bool entry_client(const struct call *call, char client[PROXIES_CLIENT_MAX]);
 
-/* An open WebSocket has said who it is: takes another seat for it. */
+/* An open WebSocket has said who it is: what may that one read? True: the admission is complete.
+ * False: `known` gets it, once, unless the connection goes; the identity is its own then. */
+typedef void entrance_known(void *ctx, struct conn *conn, struct admission *admission);
+bool entrance_complete(struct entrance *entrance, struct conn *conn, struct admission *admission,
+                       entrance_known *known, void *ctx);
+/* It is let in: takes another seat for it. */
 bool entrance_reseat(struct entrance *entrance, struct conn *conn, const struct identity *identity);

@@ -210,15 +210,15 @@ static void greet_dialect(struct exchange *exchange, struct catchup *catchup,
     dialect_say_position(dialect, &exchange->out, at(exchange, position));
 }
 
-/* Writes `ready` for the added scopes and sets from where each goes on: exact ones from their
- * position; fresh and reset ones are promised nothing before this moment. The others go on from
- * what they were granted, and families speak for whoever is furthest behind. */
+/* Writes `ready` for the added scopes, or for all, and sets from where each goes on: exact ones
+ * from their position; fresh and reset ones are promised nothing before this moment. The others go
+ * on from what they were granted, and families speak for whoever is furthest behind. */
 static void greet(struct exchange *exchange, struct catchup *catchup)
 {
     struct hub *hub = exchange->options.hub;
     uint64_t now = hub_ticked(hub);
-    uint32_t first = catchup->first_added, n = catchup->n_scopes - first;
-    uint64_t lowest = first > 0 ? catchup->round.from : now;
+    uint32_t first = catchup->whole ? 0 : catchup->first_added, n = catchup->n_scopes - first;
+    uint64_t lowest = catchup->first_added > 0 ? catchup->round.from : now;
     bool any_reset = false;
     struct str *names = mem_array(n, sizeof *names);
     enum standing *standings = mem_array(n, sizeof *standings);

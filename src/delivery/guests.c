@@ -231,6 +231,13 @@ void guests_seat(struct guests *guests, struct conn *conn, struct quota *quota,
     guest->seat = *seat;
 }
 
+void guests_named(struct guests *guests, struct conn *conn)
+{
+    struct guest *guest = find(guests, conn);
+    if (guest)
+        guest->known_by = 0;
+}
+
 /* ---- families ---- */
 
 static size_t follows(const struct guest *guest, struct str family)
@@ -319,7 +326,7 @@ static void add_scope(struct guests *guests, struct conn *conn, struct str scope
         crowd_held(conn) >= guests->options.scopes_max)
         return;
     guests->stats.granted++;
-    crowd_add(guests->options.crowd, conn, &added, 1);
+    crowd_grant(guests->options.crowd, conn, &added);
 }
 
 static void add_followed(struct guests *guests, struct guest *guest, struct conn *conn)
@@ -395,11 +402,12 @@ static void forget(struct guest *guest, size_t i)
     free((char *)(uintptr_t)taken.name.p);
 }
 
-typedef void guest_act(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                 unsigned from);
+typedef void guest_act(struct guests *guests, struct guest *guest, struct conn *conn,
+                       struct str scope, unsigned from);
 
 /* What is done may close the connection, never free it. */
-static void each_of(struct guests *guests, struct str name, struct str scope, unsigned from, guest_act *act)
+static void each_of(struct guests *guests, struct str name, struct str scope, unsigned from,
+                    guest_act *act)
 {
     struct user *user = find_user(guests, name);
     for (struct list *node = user ? user->guests.next : NULL; user && node != &user->guests;) {
@@ -411,16 +419,16 @@ static void each_of(struct guests *guests, struct str name, struct str scope, un
     }
 }
 
-static void grant_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                  unsigned from)
+static void grant_one(struct guests *guests, struct guest *guest, struct conn *conn,
+                      struct str scope, unsigned from)
 {
     bool new = identity_may_read(guest->identity, scope) != IDENTITY_YES;
     if (identity_grant(guest->identity, scope, from) && new)
         granted(guests, guest, conn, scope);
 }
 
-static void revoke_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                   unsigned from)
+static void revoke_one(struct guests *guests, struct guest *guest, struct conn *conn,
+                       struct str scope, unsigned from)
 {
     size_t before = crowd_held(conn) + guest->n_suspended, i = suspended(guest, scope);
     identity_revoke(guest->identity, scope, from);
@@ -435,8 +443,8 @@ static void revoke_one(struct guests *guests, struct guest *guest, struct conn *
     end_if_empty(guests, guest, conn, before);
 }
 
-static void suspend_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                    unsigned from)
+static void suspend_one(struct guests *guests, struct guest *guest, struct conn *conn,
+                        struct str scope, unsigned from)
 {
     identity_revoke(guest->identity, scope, from);
     if (identity_may_read(guest->identity, scope) == IDENTITY_YES || !crowd_holds(conn, scope))
@@ -465,18 +473,18 @@ static void go_on(struct guests *guests, struct guest *guest, struct conn *conn,
     if (missed)
         again.since = CATCHUP_LOST;
     if (!crowd_closing(conn) && !crowd_holds(conn, scope))
-        crowd_add(guests->options.crowd, conn, &again, 1);
+        crowd_grant(guests->options.crowd, conn, &again);
     free((char *)(uintptr_t)again.name.p);
 }
 
-static void resume_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                   unsigned from)
+static void resume_one(struct guests *guests, struct guest *guest, struct conn *conn,
+                       struct str scope, unsigned from)
 {
     go_on(guests, guest, conn, scope, from, false);
 }
 
-static void renew_one(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                  unsigned from)
+static void renew_one(struct guests *guests, struct guest *guest, struct conn *conn,
+                      struct str scope, unsigned from)
 {
     go_on(guests, guest, conn, scope, from, true);
 }

@@ -8,7 +8,7 @@
  *     takes the scope away, and ends the stream with 4403 where none is left.
  *  2. A guest whose identity has ended is told so and closed with 4401: within a second.
  *  3. Whoever asked for a family ("project:*") follows it: what is granted later is added, with a
- *     `ready` that calls it reset.
+ *     `ready` for all that is held, which calls it reset.
  *
  * Thread: the delivery thread's. */
 #pragma once
@@ -50,6 +50,8 @@ void guests_unfollow(struct guests *guests, struct conn *conn, struct str family
 /* Another identity of the same guest; takes it. Rights that it has no more end, those that it has
  * in a followed family are added. The connection may be closing afterwards. */
 void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity);
+/* It has said who it is; what it may read is being asked. */
+void guests_named(struct guests *guests, struct conn *conn);
 /* A seat for who has none yet. */
 void guests_seat(struct guests *guests, struct conn *conn, struct quota *quota,
                  const struct quota_seat *seat);

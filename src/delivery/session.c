@@ -13,6 +13,7 @@
 enum {
     SESSION_REPLIES_MAX = 64 * 1024, /* of a client that asks and does not read */
     SESSION_MESSAGE_MAX = 64 * 1024,
+    SESSION_HELD_MAX = 64 * 1024,
 };
 
 #define TOO_MANY "too many scopes in one subscription (limits: scopes)"
@@ -23,7 +24,9 @@ struct session {
     struct list unfinished; /* in the api's list while the rest of a message is to come */
     uint64_t begun_at;
     struct conn *conn;
-    bool heard; /* its bytes are being looked at: it must not go now */
+    bool asking;     /* it is asked what somebody may read … */
+    struct buf held; /* … and what is said meanwhile waits for it */
+    bool heard;      /* its bytes are being looked at: it must not go now */
 };
 
 /* One message on its way. */
@@ -140,6 +143,26 @@ static void on_unsubscribe(struct talk *talk, const json_t *message)
     }
 }
 
+/* It is one of whom it is known now whether, and as whom, it may stay. */
+static void sign_in(struct talk *talk, struct admission *admission)
+{
+    const struct session_options *options = talk->options;
+    bool nobody = identity_way(guests_identity(options->guests, talk->conn)) == IDENTITY_NOBODY;
+    if (admission->answer != AUTHORIZER_YES) {
+        say_error(talk, (struct str){0}, admission->err.text);
+        /* Who was let in stays so until the first token's end. */
+        if (nobody)
+            end(options->crowd, talk->session,
+                admission->answer == AUTHORIZER_LATER ? WS_TRY_LATER : CLOSE_CODE_TOKEN);
+    } else if (nobody && !options->seat(options->ctx, talk->conn, admission->identity)) {
+        identity_free(admission->identity);
+        say_error(talk, (struct str){0}, "there are too many streams of you already; close some");
+        end(options->crowd, talk->session, WS_TRY_LATER);
+    } else {
+        guests_replace(options->guests, talk->conn, admission->identity);
+    }
+}
+
 /* Refreshes in place: nothing is interrupted, and rights that are other ones now take effect. */
 static void on_token(struct talk *talk, const json_t *message)
 {
@@ -154,22 +177,13 @@ static void on_token(struct talk *talk, const json_t *message)
     if (identity_way(old) == IDENTITY_EVERYONE)
         return; /* without authentication there is nothing that a token could change */
     options->authorizer->renew(options->authorizer->ctx, old, string_of(token), &admission);
-    if (admission.answer != AUTHORIZER_YES) {
-        say_error(talk, (struct str){0}, admission.err.text);
-        /* Who was let in stays so until the first token's end. */
-        if (identity_way(old) == IDENTITY_NOBODY)
-            end(options->crowd, talk->session,
-                admission.answer == AUTHORIZER_LATER ? WS_TRY_LATER : CLOSE_CODE_TOKEN);
+    if (identity_way(old) == IDENTITY_NOBODY && admission.answer == AUTHORIZER_YES &&
+        !options->complete(options->ctx, talk->conn, &admission)) {
+        guests_named(options->guests, talk->conn);
+        talk->session->asking = true;
         return;
     }
-    if (identity_way(old) == IDENTITY_NOBODY &&
-        !options->seat(options->seat_ctx, talk->conn, admission.identity)) {
-        identity_free(admission.identity);
-        say_error(talk, (struct str){0}, "there are too many streams of you already; close some");
-        end(options->crowd, talk->session, WS_TRY_LATER);
-        return;
-    }
-    guests_replace(options->guests, talk->conn, admission.identity);
+    sign_in(talk, &admission);
 }
 
 static void on_ping(struct talk *talk, const json_t *message)
@@ -246,7 +260,8 @@ static void on_event(struct talk *talk, enum ws_read read, const struct ws_event
 
 static void release(struct session *session)
 {
-    if (!session->heard && ws_reader_idle(&session->reader) && session->replies.len == 0)
+    if (!session->heard && !session->asking && ws_reader_idle(&session->reader) &&
+        session->replies.len == 0)
         session_free(session->conn);
 }
 
@@ -258,6 +273,7 @@ static struct session *session_of(struct conn *conn)
     session = mem_new(sizeof *session);
     session->reader = WS_READER_INIT(SESSION_MESSAGE_MAX);
     session->replies = BUF_INIT(SESSION_REPLIES_MAX);
+    session->held = BUF_INIT(SESSION_HELD_MAX);
     session->conn = conn;
     list_init(&session->unfinished);
     crowd_set_peer(conn, session);
@@ -274,31 +290,67 @@ void session_say(struct crowd *crowd, struct conn *conn, struct str event)
     release(session);
 }
 
-void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes)
+static void hear(struct talk *talk, struct str bytes)
 {
-    struct session *session = session_of(conn);
-    struct talk talk = {
-        .options = options, .conn = conn, .session = session, .format = crowd_format(conn)};
+    const struct session_options *options = talk->options;
+    struct session *session = talk->session;
     session->heard = true;
-    while (bytes.n > 0 && !crowd_closing(conn)) {
+    while (bytes.n > 0 && !crowd_closing(talk->conn) && !session->asking) {
         struct ws_event event;
         size_t used = 0;
         enum ws_read read = ws_reader_feed(&session->reader, bytes, &used, &event);
         bytes = str_from(bytes, used);
-        on_event(&talk, read, &event);
+        on_event(talk, read, &event);
         if (session->replies.overflow)
             end(options->crowd, session, WS_POLICY);
         flush_much(session);
         if (ws_reader_idle(&session->reader))
             list_remove(&session->unfinished);
     }
-    if (!ws_reader_idle(&session->reader) && list_empty(&session->unfinished)) {
+    if (session->asking && !crowd_closing(talk->conn)) {
+        buf_str(&session->held, bytes);
+        if (session->held.overflow)
+            end(options->crowd, session, WS_POLICY);
+    }
+    if (!crowd_closing(talk->conn) && !ws_reader_idle(&session->reader) &&
+        list_empty(&session->unfinished)) {
         session->begun_at = options->now;
         list_push_back(options->unfinished, &session->unfinished);
     }
     session->heard = false;
     flush(session);
     release(session);
+}
+
+static struct talk talk_with(const struct session_options *options, struct conn *conn)
+{
+    return (struct talk){.options = options,
+                         .conn = conn,
+                         .session = session_of(conn),
+                         .format = crowd_format(conn)};
+}
+
+void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes)
+{
+    struct talk talk = talk_with(options, conn);
+    hear(&talk, bytes);
+}
+
+void session_known(const struct session_options *options, struct conn *conn,
+                   struct admission *admission)
+{
+    struct talk talk = talk_with(options, conn);
+    struct buf held = talk.session->held;
+    talk.session->held = BUF_INIT(SESSION_HELD_MAX);
+    talk.session->asking = false;
+    if (crowd_closing(conn)) {
+        identity_free(admission->identity);
+    } else {
+        talk.session->heard = true;
+        sign_in(&talk, admission);
+    }
+    hear(&talk, buf_slice(&held));
+    buf_free(&held);
 }
 
 void session_expire(const struct session_options *options)
@@ -331,5 +383,6 @@ void session_free(struct conn *conn)
     list_remove(&session->unfinished);
     ws_reader_free(&session->reader);
     buf_free(&session->replies);
+    buf_free(&session->held);
     free(session);
 }

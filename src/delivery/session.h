@@ -7,7 +7,8 @@
  *     {"type":"ping"}                                                       -> heartbeat
  *
  * Anything else is answered by an `error` object. A session exists only while a message is on its
- * way or an answer waits for the socket; an idle WebSocket has none. Thread: the delivery thread's.
+ * way, or it is asked what somebody may read, or an answer waits for the socket; an idle WebSocket
+ * has none. Thread: the delivery thread's.
  */
 #pragma once
 
@@ -28,7 +29,9 @@ struct session_options {
     const struct authorizer *authorizer;
     /* Somebody said who it is: takes a seat for that one, or false, and the stream is ended. */
     bool (*seat)(void *ctx, struct conn *conn, const struct identity *identity);
-    void *seat_ctx;
+    /* In front of that: what may that one read? False: session_known is called with it. */
+    bool (*complete)(void *ctx, struct conn *conn, struct admission *admission);
+    void *ctx; /* of both */
     uint64_t epoch;
     unsigned scopes_max;
     uint64_t message_ms;     /* from the first byte of a message to its last one */
@@ -38,6 +41,9 @@ struct session_options {
 
 /* The crowd knows the connection and does not close it. */
 void session_bytes(const struct session_options *options, struct conn *conn, struct str bytes);
+/* What `complete` has found out; the identity is taken. What was said meanwhile is heard now. */
+void session_known(const struct session_options *options, struct conn *conn,
+                   struct admission *admission);
 /* Says something to a stream of either transport, now or when its socket is free. */
 void session_say(struct crowd *crowd, struct conn *conn, struct str event);
 /* Ends those whose message takes too long. */

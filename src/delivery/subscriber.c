@@ -53,6 +53,8 @@ struct roster_place subscriber_take(struct subscriber *subscriber, uint32_t plac
         subscriber->n_added--;
         for (uint32_t i = place - first_added; i < subscriber->n_added; i++)
             subscriber->added[i] = subscriber->added[i + 1];
+        if (subscriber->n_added == 0)
+            subscriber->whole = false;
     }
     if (subscriber->n_places == 0 && subscriber->places != &subscriber->one) {
         free(subscriber->places);

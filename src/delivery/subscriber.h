@@ -53,6 +53,7 @@ struct subscriber {
     uint16_t greeting : 1; /* a `ready` is on its way from the hub */
     uint16_t ending : 1;   /* stands in the crowd's endings */
     uint16_t narrowed : 1; /* what is on its way from the hub speaks of a scope that was revoked */
+    uint8_t whole;         /* bool: the next `ready` names every scope */
     uint8_t state;
     uint8_t format;
 };

@@ -345,6 +345,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
                                     .epoch = options->epoch,
                                     .seed = options->seed,
                                     .log = options->log,
+                                    .wall_ms = wall_ms,
                                     .limits = &worker->options.limits,
                                     .ctx = worker,
                                     .post = to_hub};

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
+import { mint, within } from './lib/jwt.ts'
 import { AUTH, as, enter, finish, type Kind, MEMBERSHIP, rights, type Transport } from './lib/rights.ts'
 import { named, staleKeys } from './lib/sse.ts'
 import { open, subscribe } from './lib/unstale.ts'
@@ -51,7 +52,8 @@ for (const kind of KINDS) {
       const stream = await enter(t, server, transport, 'eve', { scopes: ['user:eve', 'project:*'] })
       assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes).sort(), ['project:2', 'user:eve'])
       await database.run("BEGIN; INSERT INTO tasks VALUES (7, 3, 'before'); INSERT INTO project_members(project_id, user_id) VALUES (3, 'eve'); COMMIT")
-      assert.equal((await stream.next('ready')).data.scopes['project:3'], 'reset')
+      const ready = await stream.next('ready')
+      assert.deepEqual(ready.data.scopes, { 'user:eve': 'exact', 'project:2': 'exact', 'project:3': 'reset' })
       await database.run("INSERT INTO tasks VALUES (8, 3, 'after')")
       await stream.until('its key', () => staleKeys(stream.events).length > 0)
       assert.deepEqual(staleKeys(stream.events), ['project:3 ["tasks",8]'])
@@ -82,6 +84,42 @@ for (const kind of KINDS) {
     )
   })
 
+  test(`${kind}, WebSocket: who says who it is by its first message has the scopes of the table, kept live`, async (t) => {
+    const { server, database } = await rights(t, kind, {}, ADA)
+    const stream = await open(t, server)
+    stream.say({ type: 'token', token: mint({ sub: 'ada', exp: within(3600) }) }).subscribe(['user:ada', 'project:*', 'project:3'])
+    assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes).sort(), ['project:1', 'project:2', 'user:ada'])
+    assert.equal((await stream.refusedWith()).scope, 'project:3')
+    await database.run("DELETE FROM project_members WHERE user_id = 'ada' AND project_id = 1")
+    assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:1' })
+    await database.run("INSERT INTO project_members(project_id, user_id) VALUES (3, 'ada')")
+    assert.equal((await stream.next('ready')).data.scopes['project:3'], 'reset')
+    // Another token of the same user changes none of it, and he is counted once.
+    stream.say({ type: 'token', token: mint({ sub: 'ada', exp: within(1800) }) }).subscribe(['project:2'])
+    assert.deepEqual(Object.keys((await stream.next('ready')).data.scopes), ['project:2'])
+    assert.equal(await server.metric('unstale_members'), 1)
+    stream.cut()
+    await poll('nobody is left', async () => (await server.metric('unstale_members')) === 0)
+  })
+
+  test(`${kind}, WebSocket: who says it while nobody can be asked is closed with 1013, and who leaves meanwhile is forgotten`, async (t) => {
+    const { server, database, settings } = await rights(t, kind, {}, ADA)
+    await database.tearDown(settings)
+    await database.run("INSERT INTO tasks VALUES (99, 9, 'whoever captures hears of it')")
+    await poll('it is not captured', async () => (await server.admin('/readyz')).body.includes('"current":false'))
+    const token = mint({ sub: 'ada', exp: within(3600) })
+    const stream = await open(t, server)
+    const gone = await open(t, server)
+    gone.say({ type: 'token', token }).subscribe(['project:1'])
+    stream.say({ type: 'token', token }).subscribe(['project:1'])
+    await poll('both wait', async () => (await server.metric('unstale_members_waiting')) === 2)
+    gone.cut()
+    assert.equal((await stream.over()).code, 1013)
+    assert.equal(stream.errors.length, 1)
+    await database.setUp(settings)
+    await poll('nobody is left', async () => (await server.metric('unstale_members')) === 0)
+  })
+
   test(`${kind}, WebSocket: who has lost the last scope is closed with 4403`, async (t) => {
     const { server, database } = await rights(t, kind, {}, ADA)
     const stream = await open(t, server, { scopes: ['project:2'], headers: as('eve') })
@@ -110,11 +148,11 @@ for (const kind of KINDS) {
     await stream.next('ready')
     await database.run("UPDATE project_members SET project_id = 5 WHERE user_id = 'eve'")
     assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:2' })
-    assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:5': 'reset' })
+    assert.deepEqual((await stream.next('ready')).data.scopes, { 'user:eve': 'exact', 'project:5': 'reset' })
     await database.run("UPDATE project_members SET gone = 1 WHERE user_id = 'eve'")
     assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:5' })
     await database.run("UPDATE project_members SET gone = NULL WHERE user_id = 'eve'")
-    assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:5': 'reset' })
+    assert.deepEqual((await stream.next('ready')).data.scopes, { 'user:eve': 'exact', 'project:5': 'reset' })
     await database.run("UPDATE project_members SET user_id = 'bob' WHERE user_id = 'eve'")
     assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:5' })
   })
@@ -138,7 +176,7 @@ for (const kind of KINDS) {
     await database.run(
       "BEGIN; DELETE FROM project_members WHERE user_id = 'eve'; INSERT INTO tasks VALUES (7, 2, 'a'); INSERT INTO project_members(project_id, user_id) VALUES (2, 'eve'); COMMIT",
     )
-    assert.deepEqual((await stream.next('ready')).data.scopes, { 'project:2': 'reset' })
+    assert.deepEqual((await stream.next('ready')).data.scopes, { 'user:eve': 'exact', 'project:2': 'reset' })
     await database.run("INSERT INTO tasks VALUES (8, 2, 'b')")
     assert.deepEqual(staleKeys([await stream.next('stale')]), ['project:2 ["tasks",8]'])
     assert.deepEqual(staleKeys(stream.events), ['project:2 ["tasks",8]'])

@@ -137,6 +137,11 @@ void guests_unfollow(struct guests *guests, struct conn *conn, struct str family
 
 void guests_forget(struct guests *guests, struct conn *conn, struct str scope) {}
 
+void guests_named(struct guests *guests, struct conn *conn)
+{
+    buf_text(&conn->calls, "named ");
+}
+
 void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity)
 {
     buf_printf(&conn->calls, "is %.*s ", STR_ARG(identity_user(identity)));
@@ -173,6 +178,17 @@ static bool seat(void *ctx, struct conn *conn, const struct identity *identity)
     return !str_is(identity_user(identity), "full");
 }
 
+/* What "slow" may read is known later. */
+static struct admission held_back;
+
+static bool complete(void *ctx, struct conn *conn, struct admission *admission)
+{
+    if (!str_is(identity_user(admission->identity), "slow"))
+        return true;
+    held_back = *admission;
+    return false;
+}
+
 static const struct authorizer authorizer = {.renew = renew};
 
 struct rig {
@@ -192,6 +208,7 @@ static struct rig *rig_new(void)
     list_init(&rig->unfinished);
     rig->options = (struct session_options){.authorizer = &authorizer,
                                             .seat = seat,
+                                            .complete = complete,
                                             .epoch = EPOCH,
                                             .scopes_max = SCOPES_MAX,
                                             .message_ms = MESSAGE_MS,
@@ -420,6 +437,47 @@ static void a_token_says_who_one_is_or_goes_on_being(void **state)
     }
 }
 
+static void what_is_said_while_it_is_asked_what_one_may_read_waits(void **state)
+{
+    for (unsigned known = 0; known < 4; known++) {
+        struct rig *rig = rig_new();
+        struct buf bytes = BUF_INIT(1 << 16);
+        identity_of_all = identity_nobody();
+        frame(&bytes, 0x81, STR("{\"type\":\"token\",\"token\":\"slow\"}"));
+        frame(&bytes, 0x81, STR("{\"type\":\"unsubscribe\",\"scopes\":[\"a\"]}"));
+        frame(&bytes, 0x89, STR("first"));
+        hears(rig, &rig->conn, (struct str){.p = bytes.data, .n = bytes.len - 3});
+        hears(rig, &rig->conn, (struct str){.p = bytes.data + bytes.len - 3, .n = 3});
+        called(rig, "named ");
+        sent(&rig->conn, "");
+        if (known == 1) { /* it cannot be asked */
+            identity_free(held_back.identity);
+            held_back = (struct admission){.answer = AUTHORIZER_LATER, .err = ERR_INIT};
+        }
+        if (known == 2) /* it was ended meanwhile */
+            crowd_close(NULL, &rig->conn, CLOSE_CODE_TOKEN);
+        if (known == 3) { /* it says too much */
+            struct buf much = BUF_INIT(1 << 20);
+            for (unsigned i = 0; i < 600; i++)
+                frame(&much, 0x89,
+                      STR("a ping as long as a ping may be, which is not very much, but "
+                          "many of them are, and nobody has to keep them all"));
+            hears(rig, &rig->conn, buf_slice(&much));
+            buf_free(&much);
+        }
+        session_known(&rig->options, &rig->conn, &held_back);
+        called(rig, known == 0   ? "is slow -a "
+                    : known == 1 ? "close 1013 "
+                    : known == 2 ? "close 4401 "
+                                 : "close 1008 ");
+        sent(&rig->conn, known == 0 ? "p" : known == 1 ? "tc" : "c");
+        assert_null(rig->conn.peer);
+        identity_of_all = NULL;
+        buf_free(&bytes);
+        rig_free(rig);
+    }
+}
+
 static void answers_wait_for_a_busy_socket_and_go_before_the_close(void **state)
 {
     struct rig *rig = rig_new();
@@ -576,6 +634,7 @@ int main(void)
         cmocka_unit_test(who_may_read_nothing_is_told_why_and_closed),
         cmocka_unit_test(a_family_is_what_may_be_read_of_it_and_is_followed),
         cmocka_unit_test(a_token_says_who_one_is_or_goes_on_being),
+        cmocka_unit_test(what_is_said_while_it_is_asked_what_one_may_read_waits),
         cmocka_unit_test(answers_wait_for_a_busy_socket_and_go_before_the_close),
         cmocka_unit_test(what_waits_is_bounded_and_never_sent_by_halves),
         cmocka_unit_test(many_errors_of_one_message_reach_who_reads),

@@ -12,7 +12,7 @@ import { decode } from './events.ts'
 import type { Change, Decoded, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
 import { classify } from './failure.ts'
 import type { Failure } from './failure.ts'
-import { createLedger } from './ledger.ts'
+import { covers, createLedger } from './ledger.ts'
 import type { Resume } from './ledger.ts'
 import { INITIAL, isLive, move, wakeIn } from './machine.ts'
 import type { Input, Machine, MachineSettings } from './machine.ts'
@@ -362,11 +362,15 @@ export function createClient(options: ClientOptions): UnstaleClient {
       first = transports.indexOf(transport as Transport)
       for (const scope of asked.keys()) asked.set(scope, true)
     } else {
-      answers = { ...answers, ...ready.scopes }
       for (const scope of answered) {
-        ledger.joined(scope, ready.scopes[scope] === 'exact' ? sinces.get(scope) : undefined)
+        const answer = ready.scopes[scope] as ReadyEvent['scopes'][string]
+        /* Named with all the others when a right came, but left meanwhile. */
+        if (!asked.has(scope) && !scopes.some((one) => covers(one, scope))) continue
+        answers = { ...answers, [scope]: answer }
+        ledger.joined(scope, answer === 'exact' ? ready.position : undefined)
         sinces.delete(scope)
-        asked.set(scope, true)
+        /* What comes with a pattern was not asked for by its own name, and is not to be left by it. */
+        if (asked.has(scope)) asked.set(scope, true)
       }
     }
     current = ready.current === true

@@ -14,8 +14,8 @@ export interface Resume {
 export interface Ledger {
   /** The first `ready` of a connection, which asked for `asked`: from here on the position speaks for what it answers. */
   opened(position: string, answered: readonly string[], asked: readonly string[]): void
-  /** A later `ready` on the same connection adds a scope. It is held from `since` at once if it goes on exactly from there,
-   *  else once the next tick is granted. */
+  /** A later `ready` on the same connection names a scope. It is held from `since` at once if it goes on exactly from there,
+   *  else once the next tick is granted. One that is held already goes on from the lower of the two. */
   joined(scope: string, since?: string): void
   left(scope: string): void
   /** A tick was granted (event `position`). */
@@ -38,6 +38,11 @@ export function lower(a: string, b: string): string | null {
   return Number(sequence) < Number(than) ? a : b
 }
 
+/** Does asking for this ask for that scope? */
+export function covers(asked: string, scope: string): boolean {
+  return asked === scope || asked === '*' || (asked.endsWith(':*') && scope.startsWith(asked.slice(0, -1)))
+}
+
 export function createLedger(initial: Resume | null): Ledger {
   let position = initial?.position ?? null
   let held = new Set(initial?.scopes ?? [])
@@ -56,8 +61,8 @@ export function createLedger(initial: Resume | null): Ledger {
       const from = since && position && lower(since, position)
       if (from) {
         held.add(scope)
+        behind = behind || from !== position
         position = from
-        behind = true
       } else if (!held.has(scope)) joining.add(scope)
     },
     left(scope) {

@@ -162,6 +162,51 @@ describe('scopes on an open connection', () => {
     expect(client.getState().scopes).toMatchObject({ 'project:2': 'fresh' })
   })
 
+  test('a right that comes names all scopes: those held go on, and what it gave is not left again', () => {
+    create({ scopes: ['user:7', 'project:*'] }).connect()
+    FakeSocket.last.ready({ 'user:7': 'fresh', 'project:1': 'fresh' })
+    FakeSocket.last.event('position', { position: 'e-5' })
+    const resumable = client.getPosition()?.scopes
+    FakeSocket.last.ready({ 'user:7': 'exact', 'project:1': 'exact', 'project:2': 'reset' }, { position: 'e-5' })
+    expect(FakeSocket.last.sent).toEqual([])
+    expect(FakeSocket.all).toHaveLength(1)
+    expect(client.getState().scopes).toEqual({ 'user:7': 'exact', 'project:1': 'exact', 'project:2': 'reset' })
+    expect(client.getPosition()).toEqual({ position: 'e-5', scopes: resumable })
+    FakeSocket.last.event('heartbeat', { time: '', current: true, position: 'e-6' })
+    expect(client.getPosition()?.position).toBe('e-6')
+    FakeSocket.last.event('position', { position: 'e-7' })
+    expect(client.getPosition()).toEqual({ position: 'e-7', scopes: [...(resumable ?? []), 'project:2'] })
+  })
+
+  test('with server-sent events a right that comes takes no new request', async () => {
+    create({ scopes: ['user:7', 'project:*'], transport: 'sse' }).connect()
+    server.last.ready({ 'user:7': 'fresh' })
+    await settle()
+    server.last.ready({ 'user:7': 'exact', 'project:2': 'reset' })
+    await settle()
+    expect(server.exchanges).toHaveLength(1)
+    expect(client.getState().scopes).toEqual({ 'user:7': 'exact', 'project:2': 'reset' })
+  })
+
+  test('a scope that goes on from a lower position takes the place to resume from with it', () => {
+    connected()
+    FakeSocket.last.event('position', { position: 'e-9' })
+    FakeSocket.last.ready({ 'project:1': 'exact' }, { position: 'e-4' })
+    FakeSocket.last.event('heartbeat', { time: '', current: true, position: 'e-9' })
+    expect(client.getPosition()).toEqual({ position: 'e-4', scopes: ['project:1'] })
+    FakeSocket.last.event('position', { position: 'e-9' })
+    expect(client.getPosition()).toEqual({ position: 'e-9', scopes: ['project:1'] })
+  })
+
+  test('one that was left meanwhile does not come back with a ready for all', () => {
+    connected({ scopes: ['project:1', 'user:7'] })
+    client.removeScopes(['project:1'])
+    FakeSocket.last.ready({ 'project:1': 'exact', 'user:7': 'exact' })
+    expect(client.getState().scopes).toEqual({ 'user:7': 'exact' })
+    expect(client.getPosition()?.scopes).toEqual(['user:7'])
+    expect(FakeSocket.last.sent).toEqual([{ type: 'unsubscribe', scopes: ['project:1'] }])
+  })
+
   test('with server-sent events it takes a new request', async () => {
     create({ transport: 'sse' }).connect()
     server.last.ready({ 'project:1': 'fresh' })
