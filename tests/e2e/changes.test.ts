@@ -1,10 +1,11 @@
 /* What somebody else wrote, in a shell or in another tab, is on the screen, and nothing was fetched for it but what it made
- * stale. */
+ * stale. Mostly on the document's WebSocket, as the example is; which project a recording left, and how many rows a transaction
+ * changed, only unstale's own stream can say. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Demo, newest } from './lib/demo.ts'
-import { key, profile, type Row, Tab, workedOff } from './lib/tab.ts'
+import { key, native, profile, type Row, Tab, workedOff } from './lib/tab.ts'
 
 const LIST = 'GET /api/recordings?page=1'
 const STATS = 'GET /api/dashboard/stats'
@@ -44,9 +45,9 @@ test('a recording that moves is fresh in both projects, and in no other', async 
   const context = await profile(t)
   await demo.sql("UPDATE recordings SET project_id = 'p01' WHERE id = 'r208'")
   const [from, to, other] = [
-    await Tab.open(t, context, demo, '/projects/p01'),
-    await Tab.open(t, context, demo, '/projects/p02'),
-    await Tab.open(t, context, demo, '/projects/p03'),
+    await Tab.open(t, context, demo, native('/projects/p01')),
+    await Tab.open(t, context, demo, native('/projects/p02')),
+    await Tab.open(t, context, demo, native('/projects/p03')),
   ]
   const lead = (tab: Tab) => tab.page.locator('.page-head .lead').textContent()
   const before = await lead(other)
@@ -118,8 +119,8 @@ test('1,000 rows changed in one transaction are one push, and fetch the list onc
       " INSERT INTO recordings (id, title) SELECT 'burst' || i, 'Burst ' || i FROM n",
   )
   const context = await profile(t)
-  const list = await Tab.open(t, context, demo, '/recordings')
-  const board = await Tab.open(t, context, demo, '/')
+  const list = await Tab.open(t, context, demo, native('/recordings'))
+  const board = await Tab.open(t, context, demo, native('/'))
   await demo.forgetCounts()
   const pushes = await list.counted('pushes')
 

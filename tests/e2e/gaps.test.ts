@@ -1,12 +1,13 @@
 /* The moments in which a change is easily missed: before the stream is there, while a fetch is on its way, and while the tab
- * is in the background. */
+ * is in the background. What the
+ * document's WebSocket does about the first is in recordings.test.ts. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { poll } from '../integration/lib/wait.ts'
 import { Demo, newest } from './lib/demo.ts'
 import { realTabs } from './lib/background.ts'
-import { profile, type Row, Tab, workedOff } from './lib/tab.ts'
+import { broken, native, profile, type Row, STREAMS, Tab, workedOff } from './lib/tab.ts'
 
 const LIST = 'GET /api/recordings?page=1'
 
@@ -16,7 +17,7 @@ for (const bytes of ['requests', 'answers'] as const) {
     const demo = await Demo.start(t)
     const tab = await Tab.blank(t, await profile(t))
     demo.gate.hold(bytes)
-    await tab.page.goto(`${demo.url}/recordings`)
+    await tab.page.goto(demo.url + native('/recordings'))
     await tab.row('r208').waitFor()
     await demo.gate.someoneWaits()
     assert.equal((await demo.counts())[LIST], 1)
@@ -32,7 +33,7 @@ for (const bytes of ['requests', 'answers'] as const) {
 
 test('a row changed while the first fetch of a page is on its way is seen', async (t) => {
   const demo = await Demo.start(t)
-  const tab = await Tab.open(t, await profile(t), demo, '/')
+  const tab = await Tab.open(t, await profile(t), demo, native('/'))
   const pushes = await tab.counted('pushes')
   await demo.forgetCounts()
   await demo.holdAnswers()
@@ -51,7 +52,7 @@ test('a row changed while the first fetch of a page is on its way is seen', asyn
 
 test('a row changed while a refetch is on its way is seen', async (t) => {
   const demo = await Demo.start(t)
-  const tab = await Tab.open(t, await profile(t), demo, '/recordings')
+  const tab = await Tab.open(t, await profile(t), demo, native('/recordings'))
   await demo.forgetCounts()
   await demo.holdAnswers()
   await demo.sql("UPDATE recordings SET title = 'Read by the refetch' WHERE id = 'r208'")
@@ -66,48 +67,50 @@ test('a row changed while a refetch is on its way is seen', async (t) => {
   assert.deepEqual(await demo.counts(), { [LIST]: 2 })
 })
 
-test('a tab in the background is right when it is shown', async (t) => {
-  const demo = await Demo.start(t)
-  const tabs = await realTabs(t)
-  const hidden = await tabs.open(demo, '/recordings')
-  const front = await tabs.open(demo, '/recordings')
-  assert.equal(await hidden.page.evaluate('document.visibilityState'), 'hidden')
-  assert.equal(await front.page.evaluate('document.visibilityState'), 'visible')
-
-  await demo.sql("UPDATE recordings SET title = 'While nobody looked' WHERE id = 'r208'")
-  await front.row('r208').getByText('While nobody looked').waitFor()
-  await hidden.page.bringToFront()
-  await hidden.row('r208').getByText('While nobody looked').waitFor()
-  await workedOff(demo, hidden, front)
-})
-
-for (const cut of [false, true]) {
-  test(`a frozen tab catches up when it is shown${cut ? ', also when its connection is gone' : ''}`, async (t) => {
+for (const [stream, at] of STREAMS) {
+  test(`a tab in the background is right when it is shown, ${stream}`, async (t) => {
     const demo = await Demo.start(t)
     const tabs = await realTabs(t)
-    const frozen = await tabs.open(demo, '/recordings')
-    const front = await tabs.open(demo, '/')
-    await workedOff(demo, frozen, front)
-    for (const tab of [frozen, front]) tab.announce(new RegExp(`^${demo.gate.url}`))
-    const session = await frozen.page.context().newCDPSession(frozen.page)
-    await frozen.page.evaluate("document.addEventListener('resume', () => { window.resumed = true })")
-    await session.send('Page.setWebLifecycleState', { state: 'frozen' })
-    await demo.forgetCounts()
+    const hidden = await tabs.open(demo, at('/recordings'))
+    const front = await tabs.open(demo, at('/recordings'))
+    assert.equal(await hidden.page.evaluate('document.visibilityState'), 'hidden')
+    assert.equal(await front.page.evaluate('document.visibilityState'), 'visible')
 
-    for (let i = 1; i <= 3; i++) {
-      const title = `Change ${i} of 3`
-      await demo.sql(`UPDATE recordings SET title = '${title}' WHERE id = 'r208'`)
-      await front.page.locator('.recent').getByText(title).waitFor()
-    }
-    if (cut) demo.gate.cut()
-    assert.notEqual((await frozen.rows())[0]?.title, 'Change 3 of 3')
-    assert.equal((await demo.counts())[LIST], undefined, 'a frozen tab fetches nothing')
-
-    await frozen.page.bringToFront()
-    await poll('the tab goes on', () => frozen.page.evaluate<boolean>('window.resumed === true'))
-    await frozen.row('r208').getByText('Change 3 of 3').waitFor()
-    await frozen.becomes('the list', () => frozen.rows(), () => demo.rows<Row>(newest()))
-    await workedOff(demo, frozen)
-    assert.ok(Number((await demo.counts())[LIST]) <= 2, 'it fetched what it missed once, not three times')
+    await demo.sql("UPDATE recordings SET title = 'While nobody looked' WHERE id = 'r208'")
+    await front.row('r208').getByText('While nobody looked').waitFor()
+    await hidden.page.bringToFront()
+    await hidden.row('r208').getByText('While nobody looked').waitFor()
+    await workedOff(demo, hidden, front)
   })
+
+  for (const cut of [false, true]) {
+    test(`a frozen tab catches up when it is shown${cut ? ', also when its connection is gone' : ''}, ${stream}`, async (t) => {
+      const demo = await Demo.start(t)
+      const tabs = await realTabs(t)
+      const frozen = await tabs.open(demo, at('/recordings'))
+      const front = await tabs.open(demo, at('/'))
+      await workedOff(demo, frozen, front)
+      for (const tab of [frozen, front]) tab.announce(broken(demo))
+      const session = await frozen.page.context().newCDPSession(frozen.page)
+      await frozen.page.evaluate("document.addEventListener('resume', () => { window.resumed = true })")
+      await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+      await demo.forgetCounts()
+
+      for (let i = 1; i <= 3; i++) {
+        const title = `Change ${i} of 3`
+        await demo.sql(`UPDATE recordings SET title = '${title}' WHERE id = 'r208'`)
+        await front.page.locator('.recent').getByText(title).waitFor()
+      }
+      if (cut) demo.gate.cut()
+      assert.notEqual((await frozen.rows())[0]?.title, 'Change 3 of 3')
+      assert.equal((await demo.counts())[LIST], undefined, 'a frozen tab fetches nothing')
+
+      await frozen.page.bringToFront()
+      await poll('the tab goes on', () => frozen.page.evaluate<boolean>('window.resumed === true'))
+      await frozen.row('r208').getByText('Change 3 of 3').waitFor()
+      await frozen.becomes('the list', () => frozen.rows(), () => demo.rows<Row>(newest()))
+      await workedOff(demo, frozen)
+      assert.ok(Number((await demo.counts())[LIST]) <= 2, 'it fetched what it missed once, not three times')
+    })
+  }
 }

@@ -1,10 +1,11 @@
-/* unstale comes and goes while the database changes and pages are open. */
+/* unstale comes and goes while the database changes and pages are open. What resumes exactly is unstale's own
+ * stream; what the document's WebSocket does instead is in recordings.test.ts. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PATIENCE, poll } from '../integration/lib/wait.ts'
 import { Demo, newest } from './lib/demo.ts'
-import { type Happening, key, profile, type Row, Tab, workedOff } from './lib/tab.ts'
+import { broken, type Happening, key, native, profile, type Row, STREAMS, Tab, workedOff } from './lib/tab.ts'
 
 const BY_STATUS = 'SELECT status, count(*) AS n FROM recordings GROUP BY status ORDER BY status'
 
@@ -21,56 +22,58 @@ const BACKOFF = 3 * PATIENCE
 
 const reconnections = (all: Happening[]) => all.filter((one) => one.title.startsWith('Connected'))
 
-test('after a crash and a restart in the middle of changes both tabs show what the database holds', async (t) => {
-  const demo = await Demo.start(t)
-  const context = await profile(t)
-  const list = await Tab.open(t, context, demo, '/recordings')
-  const board = await Tab.open(t, context, demo, '/')
-  for (const tab of [list, board]) tab.announce(new RegExp(`^${demo.gate.url}`))
+for (const [stream, at] of STREAMS) {
+  test(`after a crash and a restart in the middle of changes both tabs show what the database holds, ${stream}`, async (t) => {
+    const demo = await Demo.start(t)
+    const context = await profile(t)
+    const list = await Tab.open(t, context, demo, at('/recordings'))
+    const board = await Tab.open(t, context, demo, at('/'))
+    for (const tab of [list, board]) tab.announce(broken(demo))
 
-  let changes = 0
-  let goOn = true
-  const worker = (async () => {
-    while (goOn) {
-      const n = (changes += 1)
-      await demo.sql(
-        `UPDATE recordings SET title = 'Change ${n}', status = ${n % 2 ? "'failed'" : "'queued'"} WHERE id = 'r${200 + (n % 9)}';` +
-          (n % 10 === 0 ? `INSERT INTO recordings (id, title) VALUES ('w${n}', 'Written by a worker');` : '') +
-          (n % 25 === 0 ? `DELETE FROM recordings WHERE id = 'w${n - 5}' OR id = 'r${190 - n / 25}';` : ''),
-      )
+    let changes = 0
+    let goOn = true
+    const worker = (async () => {
+      while (goOn) {
+        const n = (changes += 1)
+        await demo.sql(
+          `UPDATE recordings SET title = 'Change ${n}', status = ${n % 2 ? "'failed'" : "'queued'"} WHERE id = 'r${200 + (n % 9)}';` +
+            (n % 10 === 0 ? `INSERT INTO recordings (id, title) VALUES ('w${n}', 'Written by a worker');` : '') +
+            (n % 25 === 0 ? `DELETE FROM recordings WHERE id = 'w${n - 5}' OR id = 'r${190 - n / 25}';` : ''),
+        )
+      }
+    })()
+    const passed = async (more: number) => {
+      const until = changes + more
+      await poll(`${more} more changes`, () => changes >= until)
     }
-  })()
-  const passed = async (more: number) => {
-    const until = changes + more
-    await poll(`${more} more changes`, () => changes >= until)
-  }
-  try {
-    for (let round = 0; round < 3; round++) {
-      await passed(20)
-      await demo.killUnstale()
-      await passed(20)
-      if (round < 2) await demo.startUnstale()
+    try {
+      for (let round = 0; round < 3; round++) {
+        await passed(20)
+        await demo.killUnstale()
+        await passed(20)
+        if (round < 2) await demo.startUnstale()
+      }
+    } finally {
+      goOn = false
+      await worker
     }
-  } finally {
-    goOn = false
-    await worker
-  }
-  await Promise.all([list.quiet(), board.quiet()])
-  await demo.sql("UPDATE recordings SET title = 'The last word' WHERE id = 'r208'")
-  await demo.startUnstale()
+    await Promise.all([list.quiet(), board.quiet()])
+    await demo.sql("UPDATE recordings SET title = 'The last word' WHERE id = 'r208'")
+    await demo.startUnstale()
 
-  await list.becomes('the list', () => list.rows(), () => demo.rows<Row>(newest()), BACKOFF)
-  await board.becomes('the dashboard', () => byStatus(board), () => demo.rows(BY_STATUS), BACKOFF)
-  await workedOff(demo, list, board)
-  assert.deepEqual(await list.rows(), await demo.rows<Row>(newest()))
-  assert.deepEqual(await byStatus(board), await demo.rows(BY_STATUS))
-})
+    await list.becomes('the list', () => list.rows(), () => demo.rows<Row>(newest()), BACKOFF)
+    await board.becomes('the dashboard', () => byStatus(board), () => demo.rows(BY_STATUS), BACKOFF)
+    await workedOff(demo, list, board)
+    assert.deepEqual(await list.rows(), await demo.rows<Row>(newest()))
+    assert.deepEqual(await byStatus(board), await demo.rows(BY_STATUS))
+  })
+}
 
 test('after an orderly restart a tab resumes exactly and fetches only what went stale meanwhile', async (t) => {
   const demo = await Demo.start(t)
   const context = await profile(t)
-  const list = await Tab.open(t, context, demo, '/recordings')
-  const chats = await Tab.open(t, context, demo, '/chats')
+  const list = await Tab.open(t, context, demo, native('/recordings'))
+  const chats = await Tab.open(t, context, demo, native('/chats'))
   for (const tab of [list, chats]) tab.announce(new RegExp(`^${demo.gate.url}`))
   await workedOff(demo, list, chats)
 
@@ -89,7 +92,7 @@ test('after an orderly restart a tab resumes exactly and fetches only what went 
 
 test('nothing is fetched after an orderly restart when nothing changed', async (t) => {
   const demo = await Demo.start(t)
-  const tab = await Tab.open(t, await profile(t), demo, '/recordings')
+  const tab = await Tab.open(t, await profile(t), demo, native('/recordings'))
   tab.announce(new RegExp(`^${demo.gate.url}`))
   await workedOff(demo, tab)
   await demo.forgetCounts()
@@ -103,7 +106,7 @@ test('nothing is fetched after an orderly restart when nothing changed', async (
 
 test('"Reconnecting..." stands there while unstale is away, and goes when it is back', async (t) => {
   const demo = await Demo.start(t)
-  const tab = await Tab.open(t, await profile(t), demo, '/recordings')
+  const tab = await Tab.open(t, await profile(t), demo, native('/recordings'))
   tab.announce(new RegExp(`^${demo.gate.url}`))
   assert.equal(await tab.reconnecting.count(), 0)
 
@@ -121,7 +124,7 @@ test('"Reconnecting..." stands there while unstale is away, and goes when it is 
 
 test('a connection that breaks off is opened again and resumes exactly', async (t) => {
   const demo = await Demo.start(t)
-  const tab = await Tab.open(t, await profile(t), demo, '/recordings')
+  const tab = await Tab.open(t, await profile(t), demo, native('/recordings'))
   tab.announce(new RegExp(`^${demo.gate.url}`))
   await workedOff(demo, tab)
   await demo.forgetCounts()
@@ -143,7 +146,7 @@ test('a page that was opened without unstale works, and becomes live when it com
   const context = await profile(t)
   const tab = await Tab.blank(t, context)
   tab.announce(new RegExp(`^${demo.gate.url}`))
-  await tab.page.goto(`${demo.url}/recordings`)
+  await tab.page.goto(demo.url + native('/recordings'))
   await tab.row('r208').waitFor()
   await tab.reconnecting.waitFor()
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Demo, newest } from './lib/demo.ts'
-import { profile, type Row, Tab, workedOff } from './lib/tab.ts'
+import { broken, profile, type Row, Tab, workedOff } from './lib/tab.ts'
 
 const LIST = 'GET /api/recordings?page=1'
 
@@ -102,7 +102,7 @@ test('a recording that is deleted on its own page is gone from the list that fol
 test('writes on the page while unstale is away show without its help', async (t) => {
   const demo = await Demo.start(t)
   const tab = await Tab.open(t, await profile(t), demo, '/recordings')
-  tab.announce(new RegExp(`^${demo.gate.url}`))
+  tab.announce(broken(demo))
   await demo.stopUnstale()
   await tab.reconnecting.waitFor()
   await remove(tab, 'r206')

@@ -46,6 +46,18 @@ export interface Happening {
   foot: string
 }
 
+/** The address of a page of recordings that listens to unstale's own stream, and not to the WebSocket of its document. */
+export const native = (path: string): string => `${path}?transport=native`
+
+/** Where what is tested holds for both. */
+export const STREAMS: readonly [name: string, at: (path: string) => string][] = [
+  ["on unstale's own stream", native],
+  ["on the document's WebSocket", (path) => path],
+]
+
+/** What a console says when one of the two cannot be reached. */
+export const broken = (demo: Demo): RegExp => new RegExp(`^${demo.gate.url}|/api/ws/sync`)
+
 export const key = (...parts: unknown[]): string => JSON.stringify(parts).replaceAll(',', ', ')
 
 export class Tab {

@@ -1,9 +1,9 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClientProvider } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Shell } from '@unstale-examples/ui/components/Shell.tsx'
 import type { Place, Route } from '@unstale-examples/ui/components/Shell.tsx'
-import { DataSyncProvider } from '../hooks/useDataSync.tsx'
-import { createLive } from '@unstale-examples/ui/live/live.tsx'
+import { createDataSync, DataSyncProvider } from '../hooks/useDataSync.tsx'
+import { queryClient } from '../lib/queryClient.ts'
 import { ChatsPage } from '../pages/chats/ChatsPage.tsx'
 import { Dashboard } from '../pages/dashboard/Dashboard.tsx'
 import { ProjectPage } from '../pages/projects/ProjectPage.tsx'
@@ -13,20 +13,9 @@ import { RecordingsPage } from '../pages/recordings/RecordingsPage.tsx'
 import { SearchPage } from '../pages/search/SearchPage.tsx'
 import type { Config } from '@unstale-examples/ui/lib/rest.ts'
 
-const queryClient = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 30_000, // Fresh for 30 s, if no push says otherwise
-      gcTime: 5 * 60_000,
-      refetchOnWindowFocus: true,
-      retry: 1,
-    },
-  },
-})
-
 export function App({ config }: { config: Config }) {
   /* One user, one global channel: everybody who opens the page may know everything. */
-  const [live] = useState(() => createLive(queryClient, { url: config.unstale ?? '', scopes: ['all'], transport: 'sse' }))
+  const [live] = useState(() => createDataSync(queryClient, config.unstale ?? ''))
   return (
     <QueryClientProvider client={queryClient}>
       <DataSyncProvider live={live}>

@@ -8,6 +8,7 @@ const NAME = 'recordings.filters'
 
 export function loadSavedFilters(): RecordingFilters {
   const asked = new URLSearchParams(window.location.search)
+  asked.delete('transport')
   if (asked.size > 0) return clean(Object.fromEntries(asked))
   try {
     return clean(JSON.parse(localStorage.getItem(NAME) ?? '{}'))

@@ -6,6 +6,7 @@ import { Waveform } from '../../components/Waveform.tsx'
 import { useConversations } from '../../hooks/useConversations.ts'
 import { useAllProjects } from '../../hooks/useProjects.ts'
 import { useDeleteRecording, useRecording, useUpdateRecording } from '../../hooks/useRecordings.ts'
+import { useTranscriptionProgress } from '../../hooks/useTranscriptionProgress.ts'
 import { ago, bytes, duration, fullTime } from '@unstale-examples/ui/lib/format.ts'
 import { queryKeys } from '../../lib/queryKeys.ts'
 import { Link, navigate, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
@@ -36,6 +37,7 @@ function Details({ row }: { row: Recording }) {
   const projects = useAllProjects()
   const chats = useConversations()
   const flash = useFlash(row.updated_at)
+  const progress = useTranscriptionProgress(row.id, row.status === 'transcribing')
   const about = chats.data?.items.filter((chat) => chat.recording_id === row.id) ?? []
 
   function change(fields: Partial<Recording>) {
@@ -62,6 +64,11 @@ function Details({ row }: { row: Recording }) {
         <Waveform id={row.id} bars={96} className={row.status === 'transcribing' ? 'moving' : ''} />
         <div className="hero-foot">
           <StatusChip status={row.status} />
+          {progress !== null && (
+            <progress aria-label="Transcribed" max={100} value={progress}>
+              {progress} %
+            </progress>
+          )}
           <span>{duration(row.duration_s)}</span>
         </div>
       </div>
