@@ -264,3 +264,24 @@ test('a worker transcribes what is queued: notices move the bar without a fetch,
   assert.deepEqual(notices.at(-1), { recordingId: 'r100', percent: 100 })
   assert.ok(messages.some(({ action, id }) => action === 'status_changed' && id === 'r100'))
 })
+
+test('projects and chats that are created and deleted in one tab show in the other', async (t) => {
+  const demo = await Demo.start(t)
+  const context = await profile(t)
+  for (const [path, what, field, confirm] of [
+    ['/projects', 'project', 'Name', true],
+    ['/chats', 'chat', 'What do you want to know?', false],
+  ] as const) {
+    const [writer, reader] = [await Tab.open(t, context, demo, path), await Tab.open(t, context, demo, path)]
+    const shown = (tab: Tab) => tab.page.getByRole('main').getByRole('listitem').filter({ hasText: 'Aa, made here' })
+    await writer.page.getByRole('button', { name: `New ${what}` }).click()
+    await writer.dialog.getByLabel(field).fill('Aa, made here')
+    await writer.dialog.getByRole('button', { name: 'Create' }).click()
+    for (const tab of [writer, reader]) await shown(tab).waitFor()
+
+    await writer.page.getByRole('button', { name: 'Delete Aa, made here' }).click()
+    if (confirm) await writer.dialog.getByRole('button', { name: 'Delete' }).click()
+    for (const tab of [writer, reader]) await shown(tab).waitFor({ state: 'detached' })
+    await workedOff(demo, writer, reader)
+  }
+})
