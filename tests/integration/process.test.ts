@@ -233,7 +233,7 @@ test('a configuration that is wrong stops the start with its place and code 2', 
   for (const [settings, why] of [
     [config({ limits: { batsh: '1s' } }), /unstale\.yaml:\d+:\d+: .*batsh.*batch/],
     [config({ limits: { batch: 'soon' } }), /unstale\.yaml:\d+:\d+: .*batch/],
-    [config({ auth: { jwt: {} } }), /unstale\.yaml:\d+:\d+: .*auth/],
+    [config({ auth: { jwt: {} } }), /unstale\.yaml:\d+:\d+: jwt needs keys/],
     [config({ listen: '0.0.0.0:0' }), /unstale\.yaml:\d+:\d+: .*loopback/],
     [config({ listen: '127.0.0.1' }), /unstale\.yaml:\d+:\d+: .*(listen|port)/],
     [config({ sources: [] }), /unstale\.yaml:\d+:\d+: .*sources/],
