@@ -5,19 +5,18 @@
  */
 
 export interface BackoffBounds {
-  /** The bound of the first wait, ms. */
-  base: number
-  /** The bound never exceeds this, ms. */
-  ceiling: number
+  /** The bound of the first wait, ms; default 1000. */
+  backoffBase?: number | undefined
+  /** The bound never exceeds this, ms; default 30000. */
+  backoffCeiling?: number | undefined
 }
 
 /** What a server may ask for at most; beyond this it is taken for a mistake, since it would amount to giving up. */
 export const LONGEST_SERVER_WAIT = 10 * 60_000
 
 /** `failures` counts from 1; `random` is in [0, 1). */
-export function fullJitter(failures: number, random: number, bounds: BackoffBounds): number {
-  const bound = Math.min(bounds.ceiling, bounds.base * 2 ** Math.min(failures - 1, 30))
-  return Math.floor(random * bound)
+export function fullJitter(failures: number, random: number, { backoffBase = 1000, backoffCeiling = 30_000 }: BackoffBounds): number {
+  return Math.floor(random * Math.min(backoffCeiling, backoffBase * 2 ** (failures - 1)))
 }
 
 /** Adds what the server asked for. `retry:` is random per client already, so it is a floor; a `Retry-After` is the
@@ -28,6 +27,6 @@ export function nextWait(jitter: number, retry: number, retryAfter: number): num
 
 /** The header's milliseconds from `now`; 0 when absent or unreadable. It is either seconds or a date (RFC 9110, 10.2.3). */
 export function parseRetryAfter(header: string | null, now: number): number {
-  const value = header ?? ''
-  return Math.max(0, /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now) || 0
+  const seconds = +(header as string)
+  return Math.max(0, seconds >= 0 ? seconds * 1000 : Date.parse(header as string) - now) || 0
 }

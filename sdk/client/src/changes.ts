@@ -10,7 +10,8 @@ export interface ChangeEvent extends Change {
 export const WHOLESALE: Change = { resource: '*', action: 'reset' }
 
 /** `document:*` or `document`, `document:doc_1`, `*`. A change without an id, and one of many, may be of any row it covers. */
-export function matches(pattern: string, { resource, id, ids = id === undefined ? undefined : [id] }: Change): boolean {
-  const [, wanted, row = '*'] = /^([^:]*):?(.+)?/.exec(pattern) as unknown as [string, string, string?]
-  return pattern === '*' || resource === '*' || (resource === wanted && (row === '*' || !ids || ids.some((one) => String(one) === row)))
+export function matches(pattern: string, { resource, id, ids }: Change): boolean {
+  if (pattern === '*' || resource === '*') return true
+  const row = pattern.slice(resource.length + 1) || '*'
+  return `${pattern}:`.startsWith(`${resource}:`) && (row === '*' || (ids ?? [id ?? row]).some((one) => `${one}` === row))
 }

@@ -4,18 +4,19 @@
  * two states says: another attempt is current → close the old connection, open the next one; then one timer; then the public state.
  */
 
-import { pageTargets, watchPage } from './browser.ts'
+import { watchPage } from './browser.ts'
 import type { PageTargets } from './browser.ts'
 import { matches, WHOLESALE } from './changes.ts'
 import type { ChangeEvent } from './changes.ts'
-import { decode } from './events.ts'
-import type { Change, Decoded, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
+import { development } from './development.ts'
+import { EVENTS, isEvent, read } from './events.ts'
+import type { Change, EventMap, EventName, ReadyEvent, ScopeAnswer } from './events.ts'
 import { classify } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { covers, createLedger } from './ledger.ts'
 import type { Resume } from './ledger.ts'
 import { INITIAL, isLive, move, wakeIn } from './machine.ts'
-import type { Input, Machine, MachineSettings } from './machine.ts'
+import type { Input, Machine } from './machine.ts'
 import { isNew } from './recent.ts'
 import { messageOf, sseTransport } from './stream.ts'
 import type { FetchLike } from './stream.ts'
@@ -137,48 +138,36 @@ export interface UnstaleClient {
   onPosition(listener: (event: EventMap['position']) => void): Unsubscribe
   /** A scope, asked for on the open connection, is refused. */
   onError(listener: (event: EventMap['error']) => void): Unsubscribe
+  /** The stream is about to end for a reason, which is the `failure` in the state then. */
+  onClosed(listener: (event: EventMap['closed']) => void): Unsubscribe
   /** Every event as it came, before the other listeners are called. */
   onEvent(listener: (event: WireEvent) => void): Unsubscribe
   readonly url: string
 }
 
-export type WireEvent = Extract<Decoded, { value: unknown }>
+type Listeners = Pick<UnstaleClient, `on${Capitalize<EventName>}`>
 
-const systemClock: Clock = {
-  now: () => Date.now(),
-  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
-  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
-}
+export type WireEvent = { [N in EventName]: { name: N; value: EventMap[N] } }[EventName]
 
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/* A bundler puts the value in, and what only warns a developer is left out of what it makes for production. Without a bundler
- * there may be no `process`; then nobody is warned. */
-const development = typeof process === 'object' ? process.env.NODE_ENV !== 'production' : false
-
 /** Has no effect until `connect()`. */
 export function createClient(options: ClientOptions): UnstaleClient {
-  const clock = options.clock ?? systemClock
-  const random = options.random ?? Math.random
+  const { random = Math.random, getToken, credentials = 'same-origin' } = options
+  /* Looked up with each call: an application's tests may put a clock of their own over the system's. */
+  const now = () => (options.clock ?? Date).now()
+  const timers = (options.clock ?? globalThis) as Clock
   const url = options.url.replace(/\/+$/, '')
-  const transports = transportsOf(options, clock)
-  const settings: MachineSettings = {
-    base: options.backoffBase ?? 1000,
-    ceiling: options.backoffCeiling ?? 30_000,
-    stableAfter: options.stableAfter ?? 10_000,
-    openTimeout: options.openTimeout ?? 20_000,
-    maxAttempts: options.maxAttempts ?? Infinity,
-    fallbackAfter: options.fallbackAfter ?? 5000,
-    transports: transports.length,
-  }
-  const ledger = createLedger(options.resume ?? null)
+  const transports = transportsOf(options)
+  const ledger = createLedger()
+  if (options.resume) ledger.adopt(options.resume)
   const notices = new Set<string>()
   const warned = new Set<string>()
 
   let scopes = [...new Set(options.scopes)]
   /* On the open connection: what was asked for, and whether it was answered. */
   let asked = new Map<string, boolean>()
-  let sinces = new Map<string, string>()
+  const sinces = new Map<string, string | undefined>()
   let machine: Machine = INITIAL
   let connection: Connection | null = null
   let timer: unknown = null
@@ -195,39 +184,31 @@ export function createClient(options: ClientOptions): UnstaleClient {
   let name: string | null = null
   let state = publicState()
 
-  const stateTopic = createTopic<void>(reportThrown)
-  const changeTopic = createTopic<ChangeEvent>(reportThrown)
-  const eventTopic = createTopic<WireEvent>(reportThrown)
+  const stateTopic = createTopic<void>(report)
+  const changeTopic = createTopic<ChangeEvent>(report)
+  const eventTopic = createTopic<WireEvent>(report)
   const topics: Record<string, Topic<never>> = {}
-  const on = <N extends EventName>(event: N) => {
-    const topic = createTopic<EventMap[N]>(reportThrown)
-    topics[event] = topic as unknown as Topic<never>
-    return topic.add
-  }
+  const on = (event: EventName) => (topics[event] = createTopic<never>(report)).add
 
   /* Reporting */
 
-  function warn(warning: ClientWarning): void {
-    try {
-      if (options.onWarning) options.onWarning(warning)
-      else if (warning.cause) throw warning.cause
-    } catch (error) {
-      console.error(warning.message, error)
-    }
-  }
-
   function warnOnce(code: ClientWarning['code'], message: string): void {
-    if (isNew(warned, code + message)) warn({ code, message })
+    if (isNew(warned, code + message)) report(undefined, code, message)
   }
 
-  function reportThrown(cause: unknown): void {
-    warn({ code: 'listener', message: 'a listener threw', cause })
+  function report(cause: unknown, code: ClientWarning['code'] = 'listener', message: string = development ? 'a listener threw' : code): void {
+    try {
+      if (options.onWarning) options.onWarning({ code, message, cause })
+      else if (cause) throw cause
+    } catch (error) {
+      console.error(message, error)
+    }
   }
 
   function publicState(): ClientState {
     return {
-      status: STATUS[machine.at],
-      live: machine.at === 'open' && current,
+      status: machine.at === 'waiting' ? 'disconnected' : machine.at,
+      live: machine.at === 'connected' && current,
       current,
       scopes: answers,
       connection: name,
@@ -249,113 +230,95 @@ export function createClient(options: ClientOptions): UnstaleClient {
 
   function dispatch(input: Input): void {
     const before = machine
-    settings.transports = proven && machine.failures < 3 ? 1 : transports.length
-    machine = move(before, input, { now: clock.now(), random: random() }, settings)
-    /* Signs of life come with every chunk; the timer looks at them when it fires. */
-    if (machine === before || input.type === 'heard') return
+    machine = move(before, input, { now: now(), random: random(), transports: proven && before.failures < 3 ? 1 : transports.length }, options)
+    /* Signs of life come with every chunk; the timer looks at them when it fires. What follows changes nothing where the machine did
+     * not move, but for the timer, which is set anew when it fired too early. */
+    if (input.type === 'heard') return
     const started = machine.attempt !== before.attempt
     if (started || !isLive(machine)) {
-      clock.clearTimeout(tokenTimer)
+      timers.clearTimeout(tokenTimer)
       connection?.close()
       connection = null
-      asked = new Map()
+      asked.clear()
     }
     if (started) start(machine)
-    schedule()
+    timers.clearTimeout(timer)
+    const wait = wakeIn(machine, now())
+    if (wait < Infinity) timer = timers.setTimeout(() => dispatch({ type: 'wake' }), Math.max(0, wait))
     if (development && machine.failure?.kind === 'http' && machine.failure !== before.failure) warnOnce('refused', machine.failure.message)
     publish()
   }
 
-  function schedule(): void {
-    clock.clearTimeout(timer)
-    const wait = wakeIn(machine, clock.now(), settings)
-    if (wait === null) return
-    const wake = () => {
-      const before = machine
-      dispatch({ type: 'wake' })
-      if (machine === before) schedule()
+  async function start({ attempt, tried, failure }: Machine): Promise<void> {
+    const using = (transport = transports[(first + tried) % transports.length] as Transport)
+    let token: string | null = null
+    try {
+      /* What needs no token is opened before this function returns. */
+      if (getToken) token = (await getToken(failure && classify(failure) === 'token' ? 'refused' : 'connect')) ?? null
+    } catch (error) {
+      return fail(attempt, 'token', (development ? 'no token: ' : '') + messageOf(error))
     }
-    timer = clock.setTimeout(wake, Math.max(0, Math.ceil(wait)))
-  }
-
-  function start({ attempt, others, failure }: Machine): void {
-    const using = (transport = transports[(first + settings.transports - 1 - others) % transports.length] as Transport)
-    const open = (token: string | null) => {
-      if (!isCurrent(attempt)) return
-      withChanges = options.changes ?? changeTopic.has()
-      asked = new Map(scopes.map((scope) => [scope, false]))
-      let opened = false
-      const handlers = {
+    if (!isCurrent(attempt)) return
+    withChanges = options.changes ?? changeTopic.has()
+    asked = new Map(scopes.map((scope) => [scope, false]))
+    const since = ledger.resume()?.position ?? null
+    const query = ledger.query(scopes) + (withChanges ? '&changes=1' : '')
+    try {
+      connection = using.open({ url, query, scopes, since, token, credentials }, {
         onHeard: () => dispatch({ type: 'heard', attempt }),
-        onRetry: (milliseconds: number) => dispatch({ type: 'retry', attempt, milliseconds }),
-        onEvent(event: string, body: unknown) {
+        onRetry: (milliseconds) => dispatch({ type: 'retry', attempt, milliseconds }),
+        onEvent(name, body) {
           /* One chunk may hold several messages, and a listener of the first may have disconnected. */
           if (!isCurrent(attempt)) return
-          const decoded = decode(event, body)
-          if ('value' in decoded) {
-            eventTopic.emit(decoded)
-            if (!isCurrent(attempt)) return
-            if (decoded.name !== 'ready') takeEvent(decoded)
-            else {
-              takeReady(attempt, decoded.value, !opened)
-              opened = true
-            }
-          } else if (decoded.name === 'unreadable') takeUnreadable(attempt, event)
-          else if (development) warnOnce('unknown-event', `unknown event: ${event.slice(0, 60)}`)
+          const value = read(name, body)
+          if (!value) return takeUnreadable(attempt, name)
+          const told = { name, value } as WireEvent
+          eventTopic.emit(told)
+          if (isCurrent(attempt)) takeEvent(attempt, told)
         },
-        onEnd: (ended: Failure) => dispatch({ type: 'ended', attempt, failure: ended }),
-      }
-      const since = ledger.resume()?.position ?? null
-      const query = ledger.query(scopes) + (withChanges ? '&changes=1' : '')
-      try {
-        connection = using.open({ url, query, scopes, since, token, credentials: options.credentials ?? 'same-origin' }, handlers)
-        keepToken(token)
-      } catch (error) {
-        fail(attempt, 'network', messageOf(error))
-      }
-    }
-    if (!options.getToken) open(null)
-    else {
-      askToken(failure && classify(failure) === 'token' ? 'refused' : 'connect').then(open, (error) => fail(attempt, 'token', `no token: ${messageOf(error)}`))
+        onEnd: (failure) => dispatch({ type: 'ended', attempt, failure }),
+      })
+      keepToken(token)
+    } catch (error) {
+      fail(attempt, 'network', messageOf(error))
     }
   }
 
-  function fail(attempt: number, kind: Failure['kind'], message: string): void {
-    dispatch({ type: 'ended', attempt, failure: { kind, message } })
-  }
-
-  async function askToken(reason: TokenReason): Promise<string | null> {
-    return (await options.getToken?.(reason)) ?? null
+  function fail(attempt: number, kind: Failure['kind'], message: string, status?: number): void {
+    dispatch({ type: 'ended', attempt, failure: { kind, message, status } })
   }
 
   function keepToken(token: string | null): void {
-    clock.clearTimeout(tokenTimer)
-    const wait = refreshIn(token, clock.now())
-    if (wait) tokenTimer = clock.setTimeout(refresh, Math.min(LONGEST_TIMER, wait))
+    timers.clearTimeout(tokenTimer)
+    const wait = refreshIn(token, now())
+    if (wait) tokenTimer = timers.setTimeout(refresh, Math.min(LONGEST_TIMER, wait))
   }
 
-  function refresh(): void {
+  async function refresh(): Promise<void> {
     const { attempt } = machine
     const through = connection
-    if (!through?.send) dispatch({ type: 'rescope' })
-    else
-      askToken('refresh').then(
-        (token) => {
-          if (!isCurrent(attempt) || token === null) return
-          through.send?.({ type: 'token', token })
+    if (through?.send) {
+      try {
+        const token = await getToken?.('refresh')
+        if (token && isCurrent(attempt)) {
+          through.send({ type: 'token', token })
           keepToken(token)
-        },
-        () => isCurrent(attempt) && dispatch({ type: 'rescope' }),
-      )
+        }
+        return
+      } catch {
+        /* Then by a new connection, which asks again. */
+      }
+    }
+    if (isCurrent(attempt)) dispatch({ type: 'rescope' })
   }
 
   function isCurrent(attempt: number): boolean {
     return isLive(machine) && machine.attempt === attempt
   }
 
-  function takeReady(attempt: number, ready: ReadyEvent, opening: boolean): void {
+  function takeReady(attempt: number, ready: ReadyEvent): void {
     const answered = Object.keys(ready.scopes)
-    if (opening) {
+    if (machine.at === 'connecting') {
       ledger.opened(ready.position, answered, [...asked.keys()])
       answers = ready.scopes
       proven = true
@@ -363,25 +326,27 @@ export function createClient(options: ClientOptions): UnstaleClient {
       for (const scope of asked.keys()) asked.set(scope, true)
     } else {
       for (const scope of answered) {
-        const answer = ready.scopes[scope] as ReadyEvent['scopes'][string]
-        /* Named with all the others when a right came, but left meanwhile. */
-        if (!asked.has(scope) && !scopes.some((one) => covers(one, scope))) continue
-        answers = { ...answers, [scope]: answer }
-        ledger.joined(scope, answer === 'exact' ? ready.position : undefined)
-        sinces.delete(scope)
+        const answer = ready.scopes[scope] as ScopeAnswer
         /* What comes with a pattern was not asked for by its own name, and is not to be left by it. */
         if (asked.has(scope)) asked.set(scope, true)
+        /* Named with all the others when a right came, but left meanwhile. */
+        else if (!scopes.some((one) => covers(one, scope))) continue
+        answers = { ...answers, [scope]: answer }
+        ledger.joined(scope, answer === 'exact' && ready.position)
+        sinces.delete(scope)
       }
     }
     current = ready.current === true
     name = ready.connection
     dispatch({ type: 'ready', attempt, heartbeat: ready.heartbeat * 1000 })
-    if (isCurrent(attempt)) topics.ready?.emit(ready as never)
-    if (isCurrent(attempt)) rescope()
   }
 
-  function takeEvent({ name: event, value }: WireEvent): void {
+  function takeEvent(attempt: number, { name: event, value }: WireEvent): void {
     switch (event) {
+      case 'ready':
+        takeReady(attempt, value)
+        if (!isCurrent(attempt)) return
+        break
       case 'notice':
         /* Sent again after a reconnect. */
         if (!isNew(notices, value.id)) return
@@ -394,7 +359,7 @@ export function createClient(options: ClientOptions): UnstaleClient {
         break
       case 'error':
         if (development) warnOnce('refused', value.error)
-        if (value.scope === undefined) return
+        if (!value.scope) return
         /* Asked for again with the next heartbeat: the grant may be a commit away. */
         deny(value.scope, 'forbidden')
         break
@@ -409,7 +374,8 @@ export function createClient(options: ClientOptions): UnstaleClient {
     topics[event]?.emit(value as never)
     if (event === 'stale') tellChanges(value.scope, value.changes)
     else if (event === 'reset') for (const scope of value.scopes) tellChanges(scope)
-    else if (event === 'heartbeat') rescope()
+    else if (event === 'closed') fail(attempt, event, value.error, value.code)
+    else if ((event === 'ready' || event === 'heartbeat') && isCurrent(attempt)) rescope()
   }
 
   function tellChanges(scope: string, changes: readonly Change[] = [WHOLESALE]): void {
@@ -421,14 +387,16 @@ export function createClient(options: ClientOptions): UnstaleClient {
     answers = { ...answers, [scope]: answer }
   }
 
-  /** A known event that makes no sense may have carried marks, so everything counts as stale. A `ready` that makes no
+  /** An event that is not known is of a later server and nothing is lost with it. A known event that makes no sense may have carried marks, so everything counts as stale. A `ready` that makes no
    *  sense leaves nothing to go on with. */
   function takeUnreadable(attempt: number, event: string): void {
-    const message = `unreadable ${event} event`
-    if (development) warnOnce('unreadable-event', message)
-    if (event === 'ready') fail(attempt, 'protocol', message)
+    if (development) {
+      if (isEvent(event)) warnOnce('unreadable-event', `unreadable ${event} event`)
+      else warnOnce('unknown-event', `unknown event: ${event.slice(0, 60)}`)
+    }
+    if (event === 'ready') fail(attempt, 'protocol', 'unreadable')
     else if (event === 'stale' || event === 'reset') {
-      takeEvent({ name: 'reset', value: { scopes: Object.keys(answers), reason: 'unreadable', spread: 0 } })
+      takeEvent(attempt, { name: 'reset', value: { scopes: Object.keys(answers), reason: 'unreadable', spread: 0 } })
     }
   }
 
@@ -437,10 +405,10 @@ export function createClient(options: ClientOptions): UnstaleClient {
   function rescope(): void {
     const added = scopes.filter((scope) => !asked.has(scope))
     const removed = [...asked.keys()].filter((scope) => !scopes.includes(scope))
-    if (added.length + removed.length === 0) return
-    if (machine.at === 'opening' || !connection?.send) return dispatch({ type: 'rescope' })
+    if (!added[0] && !removed[0]) return
+    if (machine.at === 'connecting' || !connection?.send) return dispatch({ type: 'rescope' })
     const gone = removed.filter((scope) => asked.get(scope))
-    if (gone[0] !== undefined) connection.send({ type: 'unsubscribe', scopes: gone })
+    if (gone[0]) connection.send({ type: 'unsubscribe', scopes: gone })
     for (const scope of gone) {
       asked.delete(scope)
       ledger.left(scope)
@@ -459,34 +427,29 @@ export function createClient(options: ClientOptions): UnstaleClient {
     rescope()
   }
 
-  function watch(): void {
-    unwatchPage ??= watchPage(options.page ?? pageTargets(), (suspect) => dispatch({ type: 'verify', suspect }))
+  const begin = (type: 'connect' | 'reconnect') => () => {
+    unwatchPage ??= watchPage(options.page ?? (globalThis as PageTargets), (suspect) => dispatch({ type: 'verify', suspect }))
+    dispatch({ type })
   }
 
   return {
-    connect() {
-      watch()
-      dispatch({ type: 'connect' })
-    },
+    connect: begin('connect'),
+    reconnect: begin('reconnect'),
     disconnect() {
       unwatchPage?.()
       unwatchPage = null
       dispatch({ type: 'disconnect' })
     },
-    reconnect() {
-      watch()
-      dispatch({ type: 'reconnect' })
-    },
     setScopes,
     addScopes(more, since) {
-      for (const scope of more) if (since !== undefined && !scopes.includes(scope)) sinces.set(scope, since)
+      for (const scope of more) if (!scopes.includes(scope)) sinces.set(scope, since)
       setScopes([...scopes, ...more])
     },
     removeScopes(less) {
       setScopes(scopes.filter((scope) => !less.includes(scope)))
     },
     refreshToken: refresh,
-    resume: (position) => ledger.adopt(position),
+    resume: ledger.adopt,
     url,
     getState: () => state,
     subscribe(what: string | (() => void), listener?: (change: ChangeEvent) => void) {
@@ -494,35 +457,20 @@ export function createClient(options: ClientOptions): UnstaleClient {
       const remove = changeTopic.add((change) => {
         if (matches(what, change)) listener?.(change)
       })
-      if (!withChanges && options.changes === undefined) dispatch({ type: 'rescope' })
+      if (!withChanges && options.changes !== false) dispatch({ type: 'rescope' })
       return remove
     },
-    getPosition: () => ledger.resume(),
-    onReady: on('ready'),
-    onStale: on('stale'),
-    onReset: on('reset'),
-    onNotice: on('notice'),
-    onRevoked: on('revoked'),
-    onHeartbeat: on('heartbeat'),
-    onPosition: on('position'),
-    onError: on('error'),
-    onEvent: (listener) => eventTopic.add(listener),
+    getPosition: ledger.resume,
+    onEvent: eventTopic.add,
+    ...(Object.fromEntries(EVENTS.map((name) => [`on${name[0]?.toUpperCase()}${name.slice(1)}`, on(name)])) as unknown as Listeners),
   }
 }
 
 /** Those to try, in this order. */
-export function transportsOf({ transport = 'auto', fetch, WebSocket }: ClientOptions, clock: Clock = systemClock): readonly Transport[] {
-  if (typeof transport === 'object') return 'open' in transport ? [transport] : transport
+export function transportsOf({ transport = 'auto', fetch, WebSocket }: ClientOptions): readonly Transport[] {
+  if (typeof transport === 'object') return [transport].flat() as Transport[]
   const all: Transport[] = []
   if (transport === 'websocket' || (transport === 'auto' && (WebSocket || (!fetch && globalThis.WebSocket)))) all.push(webSocketTransport(WebSocket))
-  if (transport !== 'websocket') all.push(sseTransport(fetch, clock.now))
+  if (transport !== 'websocket') all.push(sseTransport(fetch))
   return all
-}
-
-const STATUS: Record<Machine['at'], ConnectionStatus> = {
-  idle: 'disconnected',
-  opening: 'connecting',
-  open: 'connected',
-  waiting: 'disconnected',
-  failed: 'error',
 }

@@ -1,7 +1,7 @@
 /* The events of the wire as types, and the only place that looks at unknown JSON.
  *
  * Extra fields are accepted, so that an old page survives a new server. What cannot be understood is never taken for
- * nothing: an answer in `ready` that is not known here counts as `reset`, and `decode` says `unreadable` for the rest.
+ * nothing: an answer in `ready` that is not known here counts as `reset`, and `read` gives null for the rest.
  */
 
 export type ScopeAnswer = 'fresh' | 'exact' | 'reset'
@@ -73,6 +73,12 @@ export interface ErrorEvent {
   scope?: string
 }
 
+/** The last event of a stream that ends for a reason, with the code that a WebSocket would be closed with. */
+export interface ClosedEvent {
+  code: number
+  error: string
+}
+
 export interface EventMap {
   ready: ReadyEvent
   stale: StaleEvent
@@ -82,45 +88,51 @@ export interface EventMap {
   heartbeat: HeartbeatEvent
   position: PositionEvent
   error: ErrorEvent
+  closed: ClosedEvent
 }
 
 export type EventName = keyof EventMap
 
-export type Decoded =
-  | { [N in EventName]: { name: N; value: EventMap[N] } }[EventName]
-  | { name: 'unknown' }
-  | { name: 'unreadable'; event: EventName }
+/* The text that an event cannot do without; lists and answers are looked at in `isWhole`. */
+const NEEDS = {
+  ready: 'position',
+  stale: 'scope',
+  reset: 'reason',
+  notice: 'id',
+  revoked: 'scope',
+  heartbeat: 'position',
+  position: 'position',
+  error: 'error',
+  closed: 'error',
+} satisfies Record<EventName, string>
+
+export const EVENTS = Object.keys(NEEDS) as EventName[]
 
 type Json = Record<string, unknown>
 
-export function decode(event: string, body: unknown): Decoded {
-  if (!Object.hasOwn(IS_READABLE, event)) return { name: 'unknown' }
-  const name = event as EventName
-  const value = isObject(body) ? body : {}
-  if (!IS_READABLE[name](value)) return { name: 'unreadable', event: name }
-  if (name !== 'ready') return { name, value } as unknown as Decoded
-  const scopes = Object.fromEntries(Object.entries(value.scopes as Json).map(([scope, answer]) => [scope, answer === 'exact' || answer === 'fresh' ? answer : 'reset']))
-  return { name, value: { ...value, scopes } } as unknown as Decoded
+export function isEvent(name: string): name is EventName {
+  return Object.hasOwn(NEEDS, name)
 }
 
-/* What an event cannot do without. */
-const IS_READABLE: Record<EventName, (value: Json) => boolean> = {
-  ready: ({ scopes, position }) => isObject(scopes) && isText(position),
-  stale: ({ scope, keys, changes = [] }) => isText(scope) && isList(keys, Array.isArray) && isList(changes, isObject),
-  reset: ({ scopes }) => isList(scopes, isText),
-  notice: ({ id }) => isText(id),
-  revoked: ({ scope }) => isText(scope),
-  heartbeat: ({ position }) => isText(position),
-  position: ({ position }) => isText(position),
-  error: () => true,
+/** Null if it is unreadable or no event that is known here. */
+export function read(event: string, body: unknown): EventMap[EventName] | null {
+  const name = event as EventName
+  const value = (body ?? {}) as Json
+  if (!isText(value[NEEDS[name]]) || !isWhole(name, value)) return null
+  if (name !== 'ready') return value as never
+  const scopes = { ...(value.scopes as Json) }
+  for (const scope in scopes) if (!/^(exact|fresh)$/.test(scopes[scope] as string)) scopes[scope] = 'reset'
+  return { ...value, scopes } as never
+}
+
+function isWhole(name: EventName, { scopes, keys, changes = [] }: Json): boolean {
+  if (name === 'ready') return Object(scopes) === scopes && !Array.isArray(scopes)
+  if (name === 'reset') return isList(scopes, isText)
+  return name !== 'stale' || (isList(keys, Array.isArray) && isList(changes, (change) => isText((change as Json | null)?.resource)))
 }
 
 function isList(value: unknown, isOne: (one: unknown) => boolean): boolean {
   return Array.isArray(value) && value.every(isOne)
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isText(value: unknown): value is string {

@@ -4,7 +4,7 @@
 import { parseJson } from './transport.ts'
 import type { Transport } from './transport.ts'
 
-const EVENTS = ['ready', 'stale', 'reset', 'notice', 'revoked', 'heartbeat', 'position']
+const EVENTS = ['ready', 'stale', 'reset', 'notice', 'revoked', 'heartbeat', 'position', 'closed']
 
 export function eventSourceTransport(constructor?: typeof EventSource): Transport {
   return {

@@ -14,19 +14,20 @@ export interface Failure {
   /** `network`: no answer. `http`: refused with a status. `protocol`: an answer that is not our stream. `closed`: the
    *  stream ended. `silent`: two heartbeats stayed away. `timeout`: no `ready` in time. `token`: getToken failed. */
   kind: 'network' | 'http' | 'protocol' | 'closed' | 'silent' | 'timeout' | 'token'
+  /** For people: what the server or the browser said beyond the kind, or the kind itself; with a little more around it in development. */
   message: string
   /** Of the HTTP answer, or the code that a WebSocket was closed with. */
-  status?: number
+  status?: number | undefined
   /** What the server's Retry-After asked for, ms. */
   retryAfter?: number
 }
 
 export function classify({ status = 0 }: Failure): FailureClass {
   /* 4401 and 4403 are 401 and 403 for those who cannot see a status. */
-  const code = status > 4000 ? status - 4000 : status
+  const code = status % 4000
   if (code === 401) return 'token'
   if (code === 403) return 'forbidden'
   if (code === 429 || code === 1013 || (code > 499 && code < 600)) return 'later'
   if (code === 1012 || code === 1001) return 'restart'
-  return code > 399 && ![1000, 1005, 1006].includes(code) ? 'mistake' : 'lost'
+  return code > 399 && !/^100[056]$/.test(`${code}`) ? 'mistake' : 'lost'
 }

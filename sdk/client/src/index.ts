@@ -11,6 +11,7 @@ export type {
 } from './client.ts'
 export type {
   Change,
+  ClosedEvent,
   ErrorEvent,
   EventMap,
   EventName,

@@ -16,7 +16,7 @@ export interface Ledger {
   opened(position: string, answered: readonly string[], asked: readonly string[]): void
   /** A later `ready` on the same connection names a scope. It is held from `since` at once if it goes on exactly from there,
    *  else once the next tick is granted. One that is held already goes on from the lower of the two. */
-  joined(scope: string, since?: string): void
+  joined(scope: string, since: string | false): void
   left(scope: string): void
   /** A tick was granted (event `position`). */
   granted(position: string): void
@@ -32,21 +32,21 @@ export interface Ledger {
 /** The one that is earlier; null if they are not of one life of the server. Positions are `<epoch>-<sequence>`, and this is
  *  the only place that looks into them. */
 export function lower(a: string, b: string): string | null {
-  const [, epoch, sequence] = /^(.*)-(\d+)$/.exec(a) ?? []
-  const [, other, than] = /^(.*)-(\d+)$/.exec(b) ?? []
-  if (!sequence || !than || epoch !== other) return null
-  return Number(sequence) < Number(than) ? a : b
+  const epoch = (position: string) => position.replace(/\d+$/, '')
+  const { length } = epoch(a)
+  if (epoch(b) !== epoch(a)) return null
+  return +a.slice(length) < +b.slice(length) ? a : b
 }
 
 /** Does asking for this ask for that scope? */
 export function covers(asked: string, scope: string): boolean {
-  return asked === scope || asked === '*' || (asked.endsWith(':*') && scope.startsWith(asked.slice(0, -1)))
+  return asked === scope || (asked.endsWith('*') && scope.startsWith(asked.slice(0, -1)))
 }
 
-export function createLedger(initial: Resume | null): Ledger {
-  let position = initial?.position ?? null
-  let held = new Set(initial?.scopes ?? [])
-  let joining = new Set<string>()
+export function createLedger(): Ledger {
+  let position = ''
+  let held = new Set<string>()
+  const joining = new Set<string>()
   /* A scope goes on from a lower position than the others: until all are together again, that is where to resume. */
   let behind = false
   return {
@@ -54,14 +54,14 @@ export function createLedger(initial: Resume | null): Ledger {
       position = granted
       /* `project:*` is answered by the scopes that it stands for; the pattern itself is held with them. */
       held = new Set([...answered, ...asked.filter((scope) => scope.endsWith('*'))])
-      joining = new Set()
+      joining.clear()
       behind = false
     },
     joined(scope, since) {
       const from = since && position && lower(since, position)
       if (from) {
         held.add(scope)
-        behind = behind || from !== position
+        behind ||= from !== position
         position = from
       } else if (!held.has(scope)) joining.add(scope)
     },
@@ -73,24 +73,24 @@ export function createLedger(initial: Resume | null): Ledger {
       position = granted
       behind = false
       for (const scope of joining) held.add(scope)
-      joining = new Set()
+      joining.clear()
     },
     repeated(granted) {
       if (!behind) position = granted
     },
     adopt(resume) {
-      if (position !== null) return
+      if (position) return
       position = resume.position
       held = new Set(resume.scopes)
     },
     resume() {
-      return position === null ? null : { position, scopes: [...held] }
+      return position ? { position, scopes: [...held] } : null
     },
     query(scopes) {
       const parts = (name: string, values: readonly string[]) => values.map((value) => `&${name}=${encodeURIComponent(value)}`).join('')
       const fresh = scopes.filter((scope) => !held.has(scope))
-      const resumed = position !== null && fresh.length < scopes.length
-      return (parts('scope', scopes) + (resumed ? parts('since', [position as string]) + parts('fresh', fresh) : '')).slice(1)
+      const resumed = position && fresh.length < scopes.length
+      return (parts('scope', scopes) + (resumed ? parts('since', [position]) + parts('fresh', fresh) : '')).slice(1)
     },
   }
 }

@@ -1,16 +1,18 @@
 /* The connection as a value, and `move`, the only function that changes it. No I/O, no clock, no random source: the
  * time and a random number are arguments, so every path can be tested without a network.
  *
- *              connect, reconnect                     ready
- *     idle ────────────────────────▶ opening ───────────────────────▶ open
- *      ▲                              ▲    │ ended, too late            │ ended, silent
- *      │ disconnect                   │    ▼                            ▼
- *      └── (from anywhere)            └── waiting ◀─────────────────────┘
- *                          time is up, │    │ maxAttempts reached
- *                          verify      │    ▼
- *                                      └─ failed        (only by connect or reconnect)
+ *                connect, reconnect             ready
+ *     disconnected ─────────────▶ connecting ─────────────▶ connected
+ *      ▲                           ▲    │ ended, too late       │ ended, silent
+ *      │ disconnect                │    ▼                       ▼
+ *      └── (from anywhere)         └── waiting ◀────────────────┘
+ *                       time is up, │    │ maxAttempts reached
+ *                       verify      │    ▼
+ *                                   └─ error         (only by connect or reconnect)
  *
- * `opening` begins a new attempt each time it is entered, and each attempt has a new number. What an attempt reports
+ * The names are those that the page is told, but that to the page `waiting` is `disconnected` too.
+ *
+ * `connecting` begins a new attempt each time it is entered, and each attempt has a new number. What an attempt reports
  * carries its number, and `move` ignores every number but the current one; so an answer that comes late, from a
  * connection already given up, cannot disturb its successor.
  *
@@ -24,12 +26,12 @@ import { classify } from './failure.ts'
 import type { Failure, FailureClass } from './failure.ts'
 
 export interface Machine {
-  at: 'idle' | 'opening' | 'open' | 'waiting' | 'failed'
+  at: 'disconnected' | 'connecting' | 'connected' | 'waiting' | 'error'
   /** When the phase began. */
   since: number
-  /** Of `waiting`: when it is over. */
+  /** Of `connecting` and `waiting`: when it is over. */
   until: number
-  /** Of `open`: when something last arrived, and the ms between two signs of life; 0 if the server announced none, then there
+  /** Of `connected`: when something last arrived, and the ms between two signs of life; 0 if the server announced none, then there
    *  is no watchdog. */
   heardAt: number
   heartbeat: number
@@ -41,8 +43,8 @@ export interface Machine {
   retry: number
   /** Why the last attempt or connection ended; null when none did or the present one works. */
   failure: Failure | null
-  /** Transports that this round has not tried yet. A round ends with a wait. */
-  others: number
+  /** Transports that this round has tried before the present one. A round ends with a wait. */
+  tried: number
 }
 
 export type Input =
@@ -63,31 +65,33 @@ export type Input =
   | { type: 'wake' }
 
 export interface MachineSettings extends BackoffBounds {
-  /** A connection that was open this long counts as stable, ms. */
-  stableAfter: number
-  /** From the request to `ready`, ms. */
-  openTimeout: number
-  maxAttempts: number
-  /** How many transports a round may try: when one does not get as far as `ready`, the next is tried at once. */
-  transports: number
-  /** From the request to `ready` while there is another transport to try, ms: a proxy that buffers says nothing at all. */
-  fallbackAfter: number
+  /** A connection that was open this long counts as stable, ms; default 10000. */
+  stableAfter?: number | undefined
+  /** From the request to `ready`, ms; default 20000. */
+  openTimeout?: number | undefined
+  /** By default there is none. */
+  maxAttempts?: number | undefined
+  /** From the request to `ready` while there is another transport to try, ms; default 5000: a proxy that buffers says nothing at all. */
+  fallbackAfter?: number | undefined
 }
 
 export interface Moment {
   now: number
   random: number
+  /** How many transports a round may try: when one does not get as far as `ready`, the next is tried at once. */
+  transports: number
 }
 
-export const INITIAL: Machine = { at: 'idle', since: 0, until: 0, heardAt: 0, heartbeat: 0, attempt: 0, failures: 0, retry: 0, failure: null, others: 0 }
+/* The other fields are written by the moves that lead to where they are read. */
+export const INITIAL = { at: 'disconnected', attempt: 0, failures: 0, retry: 0, failure: null } as Machine
 
 /** Which phase may follow which; a tested property of `move`. */
 export const MOVES: Record<Machine['at'], readonly Machine['at'][]> = {
-  idle: ['opening'],
-  opening: ['opening', 'open', 'waiting', 'failed', 'idle'],
-  open: ['opening', 'waiting', 'failed', 'idle'],
-  waiting: ['opening', 'idle'],
-  failed: ['opening', 'idle'],
+  disconnected: ['connecting'],
+  connecting: ['connecting', 'connected', 'waiting', 'error', 'disconnected'],
+  connected: ['connecting', 'waiting', 'error', 'disconnected'],
+  waiting: ['connecting', 'disconnected'],
+  error: ['connecting', 'disconnected'],
 }
 
 const SILENT_HEARTBEATS = 2
@@ -95,21 +99,30 @@ const SILENT_HEARTBEATS = 2
 /** What is not over in a moment is waited for as if it had failed this often already. */
 const COUNTS_AS: Partial<Record<FailureClass, number>> = { later: 2, mistake: 5 }
 
-export function move(machine: Machine, input: Input, { now, random }: Moment, settings: MachineSettings): Machine {
-  const { at, heartbeat, others } = machine
-  const isOpen = at === 'open'
+export function move(machine: Machine, input: Input, { now, random, transports }: Moment, settings: MachineSettings): Machine {
+  const { stableAfter = 10_000, openTimeout = 20_000, fallbackAfter = 5000, maxAttempts = Infinity } = settings
+  const { at, heartbeat, tried } = machine
+  const isOpen = at === 'connected'
   const live = isLive(machine)
   /* The count to go on with when a connection is left: nothing once it proved stable. */
-  const failures = isOpen && elapsed(machine.since, now) >= settings.stableAfter ? 0 : machine.failures
-  const open = (failures: number, others = settings.transports - 1): Machine => ({ ...machine, at: 'opening', attempt: machine.attempt + 1, failures, since: now, others })
+  const failures = isOpen && elapsed(machine.since, now) >= stableAfter ? 0 : machine.failures
+  const open = (failures: number, tried = 0): Machine => ({
+    ...machine,
+    at: 'connecting',
+    attempt: machine.attempt + 1,
+    failures,
+    since: now,
+    until: now + Math.min(openTimeout, tried + 1 < transports ? fallbackAfter : Infinity),
+    tried,
+  })
   const end = (failure: Failure): Machine => {
     const cause = classify(failure)
     /* Only what may lie in the way to the server is another transport's chance; what the server itself said holds for all. */
-    if (!isOpen && others > 0 && failure.kind !== 'token' && cause === 'lost') return { ...open(failures, others - 1), failure }
+    if (!isOpen && tried + 1 < transports && failure.kind !== 'token' && cause === 'lost') return { ...open(failures, tried + 1), failure }
     const { retryAfter = 0 } = failure
     const count = failures + 1
     const wait = nextWait(fullJitter(Math.max(count, retryAfter ? 0 : (COUNTS_AS[cause] ?? 0)), random, settings), machine.retry, retryAfter)
-    return { ...machine, failures: count, failure, at: count < settings.maxAttempts ? 'waiting' : 'failed', since: now, until: now + wait }
+    return { ...machine, failures: count, failure, at: count < maxAttempts ? 'waiting' : 'error', since: now, until: now + wait }
   }
 
   if ('attempt' in input && !(live && input.attempt === machine.attempt)) return machine
@@ -119,7 +132,7 @@ export function move(machine: Machine, input: Input, { now, random }: Moment, se
     case 'reconnect':
       return open(0)
     case 'disconnect':
-      return at === 'idle' ? machine : { ...machine, at: 'idle', failures: 0, failure: null }
+      return at === 'disconnected' ? machine : { ...machine, at: 'disconnected', failures: 0, failure: null }
     case 'rescope':
       return live ? open(failures) : machine
     case 'heard':
@@ -127,37 +140,37 @@ export function move(machine: Machine, input: Input, { now, random }: Moment, se
     case 'retry':
       return { ...machine, retry: input.milliseconds }
     case 'ready':
-      return { ...machine, at: 'open', since: isOpen ? machine.since : now, heardAt: now, heartbeat: input.heartbeat, failure: null }
+      return { ...machine, at: 'connected', since: isOpen ? machine.since : now, heardAt: now, heartbeat: input.heartbeat, failure: null }
     case 'ended':
       return end(input.failure)
     case 'verify': {
       const quiet = isOpen && heartbeat > 0 && elapsed(machine.heardAt, now) > heartbeat
       return at === 'waiting' || quiet || (live && input.suspect) ? open(failures) : machine
     }
-    case 'wake':
-      if (dueIn(machine, now, settings) > 0) return machine
+    case 'wake': {
+      if (dueIn(machine, now) > 0) return machine
       if (at === 'waiting') return open(failures)
-      return end(isOpen ? { kind: 'silent', message: 'nothing was heard for two heartbeats' } : { kind: 'timeout', message: 'no ready event in time' })
+      const kind = isOpen ? 'silent' : 'timeout'
+      return end({ kind, message: kind })
+    }
   }
 }
 
-/** Milliseconds until `wake` has something to do; null when only an input can change the phase. */
-export function wakeIn(machine: Machine, now: number, settings: MachineSettings): number | null {
-  const due = dueIn(machine, now, settings)
-  if (due === Infinity) return null
+/** Milliseconds until `wake` has something to do; Infinity when only an input can change the phase. */
+export function wakeIn(machine: Machine, now: number): number {
+  const due = dueIn(machine, now)
   /* Looked at more often than due: a timer set before the computer slept fires as late as it slept long. */
-  return machine.at === 'open' ? Math.min(due, Math.max(1000, machine.heartbeat / 4)) : due
+  return due < Infinity && machine.at === 'connected' ? Math.min(due, Math.max(1000, machine.heartbeat / 4)) : due
 }
 
 /** True while an attempt exists whose request is running. */
 export function isLive({ at }: Machine): boolean {
-  return at === 'opening' || at === 'open'
+  return at === 'connecting' || at === 'connected'
 }
 
-function dueIn({ at, since, until, heardAt, heartbeat, others }: Machine, now: number, { openTimeout, fallbackAfter }: MachineSettings): number {
-  if (at === 'opening') return (others > 0 ? Math.min(fallbackAfter, openTimeout) : openTimeout) - elapsed(since, now)
-  if (at === 'waiting') return until - since - elapsed(since, now)
-  return at === 'open' && heartbeat > 0 ? SILENT_HEARTBEATS * heartbeat - elapsed(heardAt, now) : Infinity
+function dueIn({ at, since, until, heardAt, heartbeat }: Machine, now: number): number {
+  if (at === 'connecting' || at === 'waiting') return until - since - elapsed(since, now)
+  return at === 'connected' && heartbeat > 0 ? SILENT_HEARTBEATS * heartbeat - elapsed(heardAt, now) : Infinity
 }
 
 function elapsed(from: number, now: number): number {

@@ -6,26 +6,18 @@
  * A byte order mark is the decoder's business. `id:` is read over on purpose: unstale repeats each position inside the data, which is where the client takes it from.
  */
 
-export interface SseMessage {
-  /** The text of `event:`; `message` when the peer named none. */
-  event: string
-  data: string
-}
-
-export interface SseHandlers {
-  onMessage(message: SseMessage): void
-  onRetry(milliseconds: number): void
-}
-
-export interface SseParser {
-  /** Takes the next piece of text. Throws when one message grows beyond the limit; the parser is of no use after that. */
-  feed(text: string): void
-}
+import { development } from './development.ts'
 
 /** The server cuts its messages at 16 kB; a peer that sends this much without a message is not our server. */
 const MAX_MESSAGE = 1 << 20
 
-export function createSseParser(handlers: SseHandlers, limit: number = MAX_MESSAGE): SseParser {
+/** Takes text piece by piece. `onMessage` is given the text of `event:`, or `message` when the peer named none. Throws a
+ *  RangeError when one message grows beyond the limit; the parser is of no use after that. */
+export function createSseParser(
+  onMessage: (event: string, data: string) => void,
+  onRetry: (milliseconds: number) => void,
+  limit: number = MAX_MESSAGE,
+): (text: string) => void {
   let partial = ''
   let event = ''
   let data = ''
@@ -36,22 +28,20 @@ export function createSseParser(handlers: SseHandlers, limit: number = MAX_MESSA
       const [, field, value = ''] = /^([^:]*)(?:: ?([^]*))?$/.exec(line) ?? []
       if (field === 'data') data += `\n${value}`
       else if (field === 'event') event = value
-      else if (field === 'retry' && /^\d+$/.test(value)) handlers.onRetry(Number(value))
+      else if (field === 'retry' && /^\d+$/.test(value)) onRetry(+value)
       return
     }
-    if (data) handlers.onMessage({ event: event || 'message', data: data.slice(1) })
+    if (data) onMessage(event || 'message', data.slice(1))
     event = data = ''
   }
 
-  return {
-    feed(text) {
-      if (!text) return
-      const lines = (cut ? text.replace(/^\n/, '') : text).split(/\r\n?|\n/)
-      cut = text.endsWith('\r')
-      lines[0] = partial + lines[0]
-      partial = lines.pop() as string
-      lines.forEach(takeLine)
-      if (partial.length + data.length > limit) throw new Error(`a message of more than ${limit} characters`)
-    },
+  return (text) => {
+    if (!text) return
+    const lines = (cut ? text.replace(/^\n/, '') : text).split(/\r\n?|\n/)
+    cut = text.endsWith('\r')
+    lines[0] = partial + lines[0]
+    partial = lines.pop() as string
+    lines.forEach(takeLine)
+    if (partial.length + data.length > limit) throw new RangeError(development ? `more than ${limit} characters` : '')
   }
 }

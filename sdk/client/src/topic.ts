@@ -14,11 +14,11 @@ export interface Topic<T> {
 }
 
 export function createTopic<T>(onThrown: (error: unknown) => void): Topic<T> {
-  /* Entries, not functions: the same function subscribed twice is two subscriptions. */
-  const entries = new Set<{ listener: (value: T) => void }>()
+  const entries = new Set<(value: T) => void>()
   return {
     add(listener) {
-      const entry = { listener }
+      /* A function of its own: the same listener subscribed twice is two subscriptions. */
+      const entry = (value: T) => listener(value)
       entries.add(entry)
       return () => {
         entries.delete(entry)
@@ -29,7 +29,7 @@ export function createTopic<T>(onThrown: (error: unknown) => void): Topic<T> {
       for (const entry of [...entries]) {
         if (!entries.has(entry)) continue
         try {
-          entry.listener(value)
+          entry(value)
         } catch (error) {
           onThrown(error)
         }

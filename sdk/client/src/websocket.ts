@@ -5,6 +5,7 @@
  * are decided on before any message. It is the first message too, for a token that no subprotocol can hold.
  */
 
+import { development } from './development.ts'
 import { parseJson } from './transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -17,30 +18,26 @@ export function webSocketTransport(constructor?: SocketConstructor): Transport {
       const Socket = constructor ?? globalThis.WebSocket
       const base = new URL(url + '/v1/ws', globalThis.location?.href)
       base.protocol = base.protocol.replace('http', 'ws')
-      const protocols = token !== null && /^[\w.-]+$/.test(token) ? ['unstale', `bearer.${token}`] : undefined
-      const socket = new Socket(`${base.href}?${query}`, protocols)
-      let over = false
+      const protocols = token && /^[\w.-]+$/.test(token) ? ['unstale', `bearer.${token}`] : undefined
+      const socket = new Socket(`${base}?${query}`, protocols)
       const send = (message: object) => {
         if (socket.readyState === 1) socket.send(JSON.stringify(message))
       }
       socket.onopen = () => {
-        if (token !== null) send({ type: 'token', token })
+        if (token) send({ type: 'token', token })
       }
       socket.onmessage = ({ data }) => {
-        if (over) return
         onHeard()
-        const { type, notice, ...body } = (parseJson(String(data)) ?? {}) as { type?: unknown; notice?: unknown }
-        onEvent(String(type), notice === undefined ? body : { ...body, type: notice })
+        const { type, notice, ...body } = (parseJson(data as string) ?? {}) as { type?: unknown; notice?: unknown }
+        onEvent(`${type}`, { ...body, type: notice })
       }
       socket.onclose = ({ code, reason }) => {
-        if (over) return
-        over = true
-        onEnd({ kind: code === 1006 ? 'network' : 'closed', status: code, message: `closed with ${code}${reason && `: ${reason}`}` })
+        onEnd({ kind: code === 1006 ? 'network' : 'closed', status: code, message: reason || (development ? `closed with ${code}` : 'closed') })
       }
       return {
         send,
         close() {
-          over = true
+          socket.onmessage = socket.onclose = null
           socket.close()
         },
       }

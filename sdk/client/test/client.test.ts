@@ -364,6 +364,25 @@ describe('what the server should not send', () => {
   })
 })
 
+describe('the last event of a stream', () => {
+  test('says why it ends, so that a token that expired is asked for anew', async () => {
+    const reasons: string[] = []
+    create({ getToken: (reason) => (reasons.push(reason), 'secret') }).connect()
+    await settle()
+    server.last.ready({ 'project:42': 'fresh' })
+    await settle()
+    client.onClosed(({ code }) => seen.push(code))
+    server.last.event('closed', { code: 4401, error: 'the token has expired' })
+    await settle()
+    expect(seen).toEqual([4401])
+    expect(warnings).toEqual([])
+    expect(server.exchanges[0]?.aborted).toBe(true)
+    expect(client.getState().failure).toEqual({ kind: 'closed', status: 4401, message: 'the token has expired' })
+    await settle(1000)
+    expect(reasons).toEqual(['connect', 'refused'])
+  })
+})
+
 describe('refusals', () => {
   test('say why, once, and are retried; Retry-After is respected', async () => {
     create().connect()

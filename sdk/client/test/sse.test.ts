@@ -6,12 +6,9 @@ type Seen = { event: string; data: string } | { retry: number }
 
 function readOurs(chunks: Uint8Array[]): Seen[] {
   const seen: Seen[] = []
-  const parser = createSseParser({
-    onMessage: ({ event, data }) => seen.push({ event, data }),
-    onRetry: (retry) => seen.push({ retry }),
-  })
+  const feed = createSseParser((event, data) => seen.push({ event, data }), (retry) => seen.push({ retry }))
   const decoder = new TextDecoder()
-  for (const chunk of chunks) parser.feed(decoder.decode(chunk, { stream: true }))
+  for (const chunk of chunks) feed(decoder.decode(chunk, { stream: true }))
   return seen
 }
 
@@ -80,18 +77,18 @@ test('a message ends at a CR without waiting for what follows', () => {
 })
 
 test('a line, or a message of many lines, beyond the limit is an error', () => {
-  const parser = () => createSseParser({ onMessage: () => {}, onRetry: () => {} }, 100)
-  expect(() => parser().feed(`data: ${'x'.repeat(200)}`)).toThrow('more than 100')
-  expect(() => parser().feed('data: 0123456789\n'.repeat(20))).toThrow('more than 100')
-  expect(() => parser().feed('data: 0123456789\n\n'.repeat(20))).not.toThrow()
+  const parser = () => createSseParser(() => {}, () => {}, 100)
+  expect(() => parser()(`data: ${'x'.repeat(200)}`)).toThrow('more than 100')
+  expect(() => parser()('data: 0123456789\n'.repeat(20))).toThrow('more than 100')
+  expect(() => parser()('data: 0123456789\n\n'.repeat(20))).not.toThrow()
 })
 
 test('a long line in many small chunks takes linear time', () => {
   const seen: string[] = []
-  const parser = createSseParser({ onMessage: (message) => seen.push(message.data), onRetry: () => {} })
-  parser.feed('data: ')
-  for (let i = 0; i < 200_000; i += 1) parser.feed('abc')
-  parser.feed('\n\n')
+  const feed = createSseParser((_, data) => seen.push(data), () => {})
+  feed('data: ')
+  for (let i = 0; i < 200_000; i += 1) feed('abc')
+  feed('\n\n')
   expect(seen[0]).toHaveLength(600_000)
 })
 

@@ -53,20 +53,15 @@ export interface Connected {
 /** By query client: one of each, however often its modules are loaded into a page. */
 export const connections = new WeakMap<QueryClient, Connected>()
 
-const systemClock: SchedulerClock = {
-  now: () => performance.now(),
-  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
-  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
-}
-
 /** Keeps the cache fresh until the returned function is called. Neither connects nor disconnects the client. */
 export function connectQueryClient(
   queryClient: QueryClient,
   client: Pick<UnstaleClient, 'onReady' | 'onStale' | 'onReset' | 'getState'> & { readonly url?: string },
   options: ConnectOptions = {},
 ): () => void {
-  const { clock = systemClock, random = Math.random, localWindow = 500 } = options
-  const scheduler = createScheduler(queryClient, options, clock, tell)
+  const { clock, random = Math.random, localWindow = 500 } = options
+  const now = () => (clock ?? performance).now()
+  const scheduler = createScheduler(queryClient, options, now, (clock ?? globalThis) as SchedulerClock, tell)
   const warnings = process.env.NODE_ENV === 'production' ? null : createWarnings(queryClient, client)
   const seeds = createSeedLog()
   let pending: PendingMark[] = []
@@ -82,8 +77,8 @@ export function connectQueryClient(
 
   /** The marks of one chunk of the stream arrive in one go; the cache is walked once for all of them. */
   function take(marks: readonly (ReportedMark & { eager?: boolean | undefined })[], spread: number): void {
-    if (pending.length === 0 && marks.length > 0) queueMicrotask(flush)
-    const due = clock.now() + random() * (spread || 0)
+    if (!pending[0] && marks[0]) queueMicrotask(flush)
+    const due = now() + random() * (spread || 0)
     for (const mark of marks) pending.push({ ...mark, due })
   }
 
@@ -97,12 +92,12 @@ export function connectQueryClient(
     pending = []
     /* A mutation on its way that does not say what it is about may be about anything. */
     const unclear = pendingMutations(queryClient).some(({ meta, options }) => !meta?.holds && !options.mutationKey)
-    const earliest = unclear ? clock.now() + localWindow : 0
+    const earliest = unclear ? now() + localWindow : 0
     const all = queryClient.getQueryCache().getAll()
     mark(marks, all, (query) => {
       const scopes = scopesOf(query, options)
       const ours = marks.filter((one) => covers(one, query, scopes))
-      return ours.length > 0 && { due: Math.max(earliest, Math.min(...ours.map(({ due }) => due))), eager: ours.some(({ eager }) => eager) }
+      return ours[0] && { due: Math.max(earliest, Math.min(...ours.map(({ due }) => due))), eager: ours.some(({ eager }) => eager) }
     })
     for (const one of marks) if (one.from !== 'restored') seeds.add(one)
     if (warnings) {
@@ -110,7 +105,7 @@ export function connectQueryClient(
     }
   }
 
-  function mark(marks: readonly ReportedMark[], among: readonly Query[], look: (query: Query) => { due: number; eager?: boolean } | false): void {
+  function mark(marks: readonly ReportedMark[], among: readonly Query[], look: (query: Query) => { due: number; eager?: boolean } | undefined): void {
     const queries = among.filter((query) => {
       const owed = look(query)
       if (!owed) return false
@@ -129,10 +124,10 @@ export function connectQueryClient(
   /* While pushes arrive, the page's own invalidation waits a moment for the push of the same write, so that both are one
    * fetch. Nothing is dropped: where no push comes, it is fetched when the moment is over. */
   const plainInvalidate = queryClient.invalidateQueries
-  queryClient.invalidateQueries = function (filters: InvalidateQueryFilters = {}, how: InvalidateOptions = {}) {
+  queryClient.invalidateQueries = function (filters: InvalidateQueryFilters = {}, how?: InvalidateOptions) {
     if (disposed || !client.getState().live || (filters.refetchType ?? filters.type ?? 'active') !== 'active') return plainInvalidate.call(queryClient, filters, how)
     const queries = queryClient.getQueryCache().findAll(filters)
-    const due = clock.now() + localWindow
+    const due = now() + localWindow
     warnings?.invalidated(queries)
     mark([{ scope: '', key: filters.queryKey ?? [], from: 'local' }], queries, () => ({ due }))
     return Promise.resolve()
@@ -172,7 +167,7 @@ export function connectQueryClient(
       for (const scope in scopes) if (scopes[scope] !== 'exact') takeAll([scope], scopes[scope] === 'reset' ? 'reset' : 'ready', spread)
     }),
   ]
-  if (client.getState().connection !== null) takeAll(['*'], 'attach', 0)
+  if (client.getState().connection) takeAll(['*'], 'attach', 0)
 
   return () => {
     disposed = true
@@ -190,5 +185,5 @@ function covers(mark: WaitingMark, query: Query, scopes: readonly string[] | nul
 
 function scopesOf(query: Query, options: ConnectOptions): readonly string[] | null {
   const scopes = [options.scopeOf ? options.scopeOf(query) : query.meta?.scope].flat().filter((scope) => typeof scope === 'string')
-  return scopes.length > 0 ? scopes : null
+  return scopes[0] ? scopes : null
 }

@@ -5,7 +5,7 @@
 export function keyCovers(mark: unknown, key: unknown): boolean {
   if (mark === key) return true
   if (isObject(mark) && isObject(key)) return Object.keys(mark).every((name) => keyCovers(mark[name], key[name]))
-  return isTextual(mark) && isTextual(key) && String(mark) === String(key)
+  return isTextual(mark) && isTextual(key) && `${mark}` === `${key}`
 }
 
 /** `*` covers every scope and `project:*` those that begin with `project:`. A query may itself be tied to such a family,

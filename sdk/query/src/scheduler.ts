@@ -65,7 +65,8 @@ const FIRST_REPETITION = 2000
 export function createScheduler(
   queryClient: QueryClient,
   { minInterval = 1000, holdFor = 'keys', whenHidden }: SchedulerSettings,
-  clock: SchedulerClock,
+  now: () => number,
+  timers: Pick<SchedulerClock, 'setTimeout' | 'clearTimeout'>,
   tell: (event: WorkEvent) => void,
 ): Scheduler {
   const debts = new Map<Query, Debt>()
@@ -81,8 +82,8 @@ export function createScheduler(
   /** Starts every fetch that is due, and sets the timer for the next. */
   function pump(): void {
     pumpQueued = false
-    clock.clearTimeout(timer)
-    const now = clock.now()
+    timers.clearTimeout(timer)
+    const start = now()
     if (whenHidden === 'wait' && !focusManager.isFocused()) return
     const held = heldNow(queryClient, holdFor)
     let next = Infinity
@@ -90,13 +91,13 @@ export function createScheduler(
       if (!debt.owed || debt.failures > MAX_REPETITIONS) continue
       if (query.state.fetchStatus !== 'idle' || held(query) || !mayFetch(query, debt.eager)) continue
       const due = Math.max(debt.due, debt.ranAt + Math.max(minInterval, debt.failures && FIRST_REPETITION * 2 ** (debt.failures - 1)))
-      if (due > now) next = Math.min(next, due)
+      if (due > start) next = Math.min(next, due)
       else {
-        debt.ranAt = now
+        debt.ranAt = start
         query.fetch(undefined, { cancelRefetch: false }).catch(() => {})
       }
     }
-    if (next < Infinity) timer = clock.setTimeout(pump, Math.ceil(next - now))
+    if (next < Infinity) timer = timers.setTimeout(pump, Math.ceil(next - start))
   }
 
   /** `how` is the action that ended it; neither of `success` and `error` when it was cancelled. */
@@ -107,7 +108,7 @@ export function createScheduler(
     debt.answering = false
     debt.owed ||= answering && !ok
     if (ok) debt.failures = 0
-    else if (how !== 'error') debt.due = Math.max(debt.due, clock.now() + minInterval) /* Whoever cancelled it is about to write something; do not run straight into that. */
+    else if (how !== 'error') debt.due = Math.max(debt.due, now() + minInterval) /* Whoever cancelled it is about to write something; do not run straight into that. */
     else if (answering) debt.failures += 1
     if (answering) tell({ type: 'settled', query, ok, again: debt.owed && debt.failures <= MAX_REPETITIONS })
     if (debt.owed) pumpSoon()
@@ -153,22 +154,22 @@ export function createScheduler(
     },
     owes(query) {
       const debt = debts.get(query)
-      return Boolean(debt?.owed || debt?.answering)
+      return !!debt && (debt.owed || debt.answering)
     },
     dispose() {
       for (const unsubscribe of unsubscribes) unsubscribe()
-      clock.clearTimeout(timer)
+      timers.clearTimeout(timer)
       debts.clear()
     },
   }
 }
 
 /** Whether anybody wants it: shown, or asked for in so many words and not switched off. */
-function mayFetch(query: Query, eager: boolean): boolean {
-  return !query.isStatic() && (query.isActive() || (eager && !query.isDisabled() && query.options.queryFn !== undefined))
+function mayFetch(query: Query, eager: boolean): unknown {
+  return !query.isStatic() && (query.isActive() || (eager && !query.isDisabled() && query.options.queryFn))
 }
 
 /** The mark that `fetchNextPage` and `fetchPreviousPage` leave on their fetch. */
-function fetchesOnePage(meta: unknown): boolean {
-  return Boolean((meta as { fetchMore?: unknown } | null | undefined)?.fetchMore)
+function fetchesOnePage(meta: unknown): unknown {
+  return (meta as { fetchMore?: unknown } | null | undefined)?.fetchMore
 }

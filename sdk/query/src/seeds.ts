@@ -25,8 +25,6 @@ export function createSeedLog(): SeedLog {
       marks.delete(id)
       marks.set(id, { ...mark, at: Date.now() })
     },
-    find: (covers, seededAt) => [...marks.values()].find((mark) => (seededAt === null ? FACTS.includes(mark.from) : mark.at >= seededAt) && covers(mark)),
+    find: (covers, seededAt) => [...marks.values()].find((mark) => (seededAt === null ? /^(stale|reset)$/.test(mark.from) : mark.at >= seededAt) && covers(mark)),
   }
 }
-
-const FACTS: readonly string[] = ['stale', 'reset']

@@ -155,6 +155,17 @@ describe('a query without data', () => {
     expect(reports.some((report) => report.type === 'marked' && report.marks[0]?.from === 'seeded')).toBe(true)
   })
 
+  test('that did not exist when its scope was reset and is then seeded is not taken as fresh', async () => {
+    connect()
+    backend.change()
+    client.reset(['all'])
+    await pass(100)
+    queryClient.setQueryData(['row', 'detail', 7], 0)
+    const page = watch(queryClient, backend, ['row', 'detail', 7])
+    await pass(2000)
+    expect(page.data).toBe(1)
+  })
+
   test('hydrated with data from before the mark is not taken as fresh; with later data it is', async () => {
     const server = createQueryClient()
     server.setQueryData(['row', 1], 0)
