@@ -85,6 +85,7 @@ static struct source *make_listening(const struct sources *sources, const struct
                                               .timeout_ms = wanted->timeout_ms,
                                               .patience_ms = wanted->unready_ms,
                                               .watch = watch,
+                                              .rolls = &config->auth.membership,
                                               .alone = !databases_has_others(config, wanted),
                                               .loop = sources->loop,
                                               .log = sources->log};

@@ -133,10 +133,10 @@ bool membership_fits(const struct reader *reader, const struct config *config)
     for (size_t i = 0; i < config->n_sources; i++) {
         const struct config_source *source = &config->sources[i];
         databases += source->kind != CONFIG_PUBLISH;
-        if (source->kind == CONFIG_POSTGRES && source->capture == CONFIG_NOTIFY)
+        if (source->kind == CONFIG_POSTGRES && source->channel)
             return reader_wrong(reader, config->auth.membership_at,
-                                "membership cannot be kept true by capture: notify; it takes "
-                                "capture: logical, or SQLite");
+                                "membership cannot be kept true by triggers of your own "
+                                "(channel:); it takes those of unstale setup postgres");
     }
     return databases == 1 ||
            reader_wrong(reader, config->auth.membership_at,

@@ -201,12 +201,15 @@ static void sides(const struct roll *roll, const struct change *change, struct v
     }
 }
 
-static bool moves_nothing(const struct roll *roll, const struct value *before,
-                          const struct value *after)
+/* A source that cannot pair old and new rows says of each that it is different. */
+static bool moves_nothing(const struct roll *roll, const struct change *change,
+                          const struct value *before, const struct value *after)
 {
-    for (size_t i = 0; i < roll->n_columns; i++)
-        if (!value_equal(before[i], after[i]))
+    for (size_t i = 0; i < roll->n_columns; i++) {
+        const struct change_field *field = change_field(change, roll->columns[i].name);
+        if ((field && field->differs == CHANGE_DIFFERENT) || !value_equal(before[i], after[i]))
             return false;
+    }
     return true;
 }
 
@@ -224,7 +227,7 @@ size_t roll_touches(const struct roll *roll, const struct change *change,
         touches[0] = (struct roll_touch){.any_user = true, .any_scope = true, .lost = true};
         return 1;
     }
-    if (update && moves_nothing(roll, before, after))
+    if (update && moves_nothing(roll, change, before, after))
         return 0;
     if (update || change->action == CHANGE_DELETED) {
         touch_by(roll, before, &touches[n]);

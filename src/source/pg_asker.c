@@ -15,7 +15,8 @@ struct pg_asker {
     struct pg_visible *unseen; /* of what was handed on */
     struct list questions;     /* that of `asked` is the first */
     bool asked, as_text;       /* the first one's query is under way */
-    PGresult *result;          /* its answer, which waits for the stream */
+    PGresult *result;          /* its answer, which waits for the stream … */
+    uint64_t fence;            /* … to come to here, if there is a fence */
     uv_timer_t timer;
     unsigned handles;
     void (*closed)(void *ctx);
@@ -65,7 +66,15 @@ static bool give(struct pg_asker *asker)
         answer(asker, &none);
         return true;
     }
-    if (!asker->options.reached(asker->options.ctx, &lsn) || lsn < found.lsn)
+    if (asker->options.fence && found.standby) {
+        const struct roll_answer none = {
+            .ok = false, .why = "a standby answers: give the address of the primary"};
+        drop(asker);
+        answer(asker, &none);
+        return true;
+    }
+    if (!asker->options.reached(asker->options.ctx, &lsn) ||
+        lsn < (asker->options.fence ? asker->fence : found.lsn))
         return false;
     bool sees = pg_visible_see(asker->unseen, found.snapshot, UINT64_MAX) &&
                 pg_visible_left(asker->unseen) == 0;
@@ -74,7 +83,7 @@ static bool give(struct pg_asker *asker)
         later(asker);
         return false;
     }
-    found.answer.exact = true;
+    found.answer.exact = !asker->options.fence;
     answer(asker, &found.answer);
     return true;
 }
@@ -117,6 +126,8 @@ static void on_answer(void *ctx, const PGresult *result)
         later(asker); /* the connection was lost; it comes back */
     } else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         asker->result = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
+        if (asker->options.fence)
+            asker->fence = asker->options.fence(asker->options.ctx);
     } else if (!asker->as_text && pg_rolls_is_mistyped(result)) {
         asker->as_text = true;
     } else {

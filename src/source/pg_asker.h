@@ -33,6 +33,10 @@ struct pg_asker_options {
     /* The stream's end so far, when it may be answered now: `false` while it does not run, inside
      * of a transaction, or while a table of the rolls is not captured (`why`). */
     bool (*reached)(void *ctx, uint64_t *lsn);
+    /* For a stream whose places are not those of the WAL; NULL: they are. An answer has come: which
+     * end has the stream to reach for everything that the answer may know of? Such answers are not
+     * exact: what moved while one was asked for it may know or not. A standby's are refused. */
+    uint64_t (*fence)(void *ctx);
     void (*answered)(void *ctx, struct roll_question *question, const struct roll_answer *answer);
 };
 

@@ -30,6 +30,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "source/pg_asker.h"
 #include "source/pg_conn.h"
 #include "source/pg_inbox.h"
 #include "source/pg_text.h"
@@ -118,6 +119,12 @@ struct pg_listen {
     char canary[CANARY_MAX];
     uint64_t proved_at, tables_at;
 
+    struct rolls rolls;
+    struct pg_asker *asker; /* NULL: there is nothing to be asked */
+    /* Canaries that answers wait for: numbers of the last one that was wanted, sent, has come, has
+     * come with everything in front of it complete, has all of that handed on. */
+    uint64_t fence_wanted, fence_sent, fence_came, fence_closed, fence_passed;
+
     struct pg_inbox inbox;
     struct arena payload; /* of the one that is handed on */
     struct pg_trigger_watch triggers;
@@ -193,6 +200,29 @@ static void hand_payload(struct pg_listen *s, enum tag tag, struct str payload)
     }
 }
 
+/* ---- answers wait for a canary ---- */
+
+static void pass_fence(struct pg_listen *s)
+{
+    if (!s->asker || s->state != FOLLOWING || pg_inbox_has_closed(&s->inbox))
+        return;
+    s->fence_passed = s->fence_closed;
+    pg_asker_look(s->asker);
+}
+
+static void fence_came(struct pg_listen *s)
+{
+    s->fence_came = s->fence_sent;
+    if (!pg_inbox_has_open(&s->inbox))
+        s->fence_closed = s->fence_came;
+}
+
+/* Those that are out will not come. */
+static void drop_fences(struct pg_listen *s)
+{
+    s->fence_sent = s->fence_came = s->fence_closed = s->fence_passed;
+}
+
 /* Notifications of one loop turn. True: there are more. */
 static bool hand_slice(struct pg_listen *s)
 {
@@ -203,6 +233,7 @@ static bool hand_slice(struct pg_listen *s)
             uv_idle_stop(&s->idle);
             s->source.sink.commit(s->source.sink.ctx, &s->source);
             move(s, FOLLOWING);
+            pass_fence(s);
             return false;
         }
         hand_payload(s, (enum tag)tag, payload);
@@ -227,6 +258,7 @@ static void hand_on(struct pg_listen *s)
 {
     if (pg_inbox_overrun(&s->inbox))
         gap_all(s, "more notifications than there is room for");
+    pass_fence(s);
     if (s->state != FOLLOWING || !pg_inbox_has_closed(&s->inbox))
         return;
     if (!s->source.sink.begin(s->source.sink.ctx, &s->source)) {
@@ -263,6 +295,7 @@ static void drop_connections(struct pg_listen *s)
     s->asking = false;
     s->canary_until = 0;
     pg_inbox_clear(&s->inbox);
+    drop_fences(s);
 }
 
 /* What came of it is handed on; a gap follows once it is listened to again. */
@@ -305,6 +338,7 @@ static bool answered(struct pg_listen *s, struct pg_conn *conn, const PGresult *
     struct err err = ERR_INIT;
     s->asking = false;
     pg_inbox_close(&s->inbox);
+    s->fence_closed = s->fence_came;
     if (!is_bad(result))
         return true;
     pg_conn_complaint(conn, result, &err);
@@ -347,6 +381,7 @@ static void canary_came(struct pg_listen *s)
 {
     s->canary_until = 0;
     s->canary[0] = '\0';
+    fence_came(s);
     if (s->state == PROVING && s->step == STEP_CANARY) {
         drop(s, &s->prober);
         s->step = STEP_TABLES;
@@ -587,7 +622,10 @@ static void ask_next(struct pg_listen *s)
     /* The tables first, or a steady stream of notifications would leave no time for them. */
     if (tables_are_due(s))
         ask(s, s->tables_sql.data, on_tables);
-    else if (pg_inbox_has_open(&s->inbox))
+    else if (s->fence_wanted > s->fence_sent && s->canary_until == 0) {
+        s->fence_sent = s->fence_wanted;
+        send_canary(s);
+    } else if (pg_inbox_has_open(&s->inbox))
         ask(s, "SELECT 1", on_fence);
     else if (canary_is_due(s))
         send_canary(s);
@@ -623,6 +661,55 @@ static void on_pulse(uv_timer_t *timer)
         pump(s);
 }
 
+/* ---- the asker's calls ---- */
+
+static bool on_reached(void *ctx, uint64_t *lsn)
+{
+    const struct pg_listen *s = ctx;
+    *lsn = s->fence_passed;
+    return s->state == FOLLOWING && s->source.said.any && s->source.said.current;
+}
+
+static uint64_t on_wanted(void *ctx)
+{
+    struct pg_listen *s = ctx;
+    s->fence_wanted++;
+    ask_next(s);
+    return s->fence_wanted;
+}
+
+static void on_told(void *ctx, struct roll_question *question, const struct roll_answer *answer)
+{
+    struct pg_listen *s = ctx;
+    s->source.sink.answered(s->source.sink.ctx, &s->source, question, answer);
+}
+
+static void open_asker(struct pg_listen *s)
+{
+    const struct pg_asker_options options = {.loop = s->loop,
+                                             .target = s->target,
+                                             .timeout_ms = s->timeout_ms,
+                                             .rolls = &s->rolls,
+                                             .ctx = s,
+                                             .reached = on_reached,
+                                             .fence = on_wanted,
+                                             .answered = on_told};
+    if (s->rolls.n == 0)
+        return;
+    s->handles++;
+    s->asker = pg_asker_new(&options);
+}
+
+static void listen_ask(struct source *source, struct roll_question *question)
+{
+    static const struct roll_answer refused = {.ok = false, .why = "it is not asked"};
+    struct pg_listen *s = (struct pg_listen *)source;
+    if (s->asker)
+        pg_asker_ask(s->asker, question);
+    else
+        on_told(s, question, &refused);
+}
+
 /* ---- the interface ---- */
 
 static bool listen_start(struct source *source, struct str cursor, struct err *err)
@@ -636,6 +723,7 @@ static bool listen_start(struct source *source, struct str cursor, struct err *e
     uv_idle_init(s->loop, &s->idle);
     s->timer.data = s->pulse.data = s->idle.data = s;
     s->handles = 3;
+    open_asker(s);
     move(s, WAITING);
     uv_timer_start(&s->timer, on_timer, 0, 0);
     uv_timer_start(&s->pulse, on_pulse, PULSE_MS, PULSE_MS);
@@ -672,6 +760,9 @@ static void listen_stop(struct source *source, void (*done)(void *ctx), void *ct
     hand_to_the_end(s);
     drop_connections(s);
     move(s, CLOSING);
+    if (s->asker)
+        pg_asker_close(s->asker, handle_is_gone, s);
+    s->asker = NULL;
     if (idle) {
         move(s, CLOSED);
         done(ctx);
@@ -733,6 +824,7 @@ static const struct source_ops ops = {
     .stop = listen_stop,
     .free = listen_free,
     .numbers = listen_numbers,
+    .ask = listen_ask,
 };
 
 struct source *pg_listen_new(const struct pg_listen_options *options,
@@ -758,6 +850,8 @@ struct source *pg_listen_new(const struct pg_listen_options *options,
     arena_init(&s->payload, PAYLOAD_MEMORY);
     pg_inbox_init(&s->inbox);
     s->watch = watch_copy(options->watch, &s->arena);
+    if (options->rolls)
+        s->rolls = rolls_copy(options->rolls, &s->arena);
     s->triggers = (struct pg_trigger_watch){.watch = &s->watch,
                                             .alone = options->alone,
                                             .name = name,

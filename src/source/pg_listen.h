@@ -14,7 +14,11 @@
  * Whole transactions: notifications are handed on after a question that was asked behind them is
  * answered. A server sends what it has up to a commit before it answers, so no transaction is cut.
  * They are of committed transactions that every new snapshot of that server sees: there is nothing
- * to settle. */
+ * to settle.
+ *
+ * Who may read what is asked over another connection. An answer counts when a canary that was sent
+ * after it has come back, and everything in front of the canary is handed on: the server's queue
+ * keeps the order of commits, so nothing that the answer knows of can come behind. */
 #pragma once
 
 #include "base/err.h"
@@ -33,7 +37,8 @@ struct pg_listen_options {
     uint64_t timeout_ms;       /* to connect, and for each answer; half of it between canaries */
     uint64_t patience_ms;
     const struct watch *watch;
-    bool alone; /* a table that is missing here can be nowhere else */
+    const struct rolls *rolls; /* as in pg_logical.h; none where there is a `channel` */
+    bool alone;                /* a table that is missing here can be nowhere else */
     uv_loop_t *loop;
     const struct log *log;
 };

@@ -67,8 +67,9 @@ static void write_roll(const struct pg_rolls *rolls, size_t i, bool as_text, str
 static void write_sql(const struct pg_rolls *rolls, bool as_text, struct buf *out)
 {
     buf_text(out, "SELECT NULL::text, pg_current_snapshot()::text, CASE WHEN pg_is_in_recovery() "
-                  "THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text");
-    for (size_t k = 1; k < rolls->columns; k++)
+                  "THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text, "
+                  "pg_is_in_recovery()::text, NULL::text");
+    for (size_t k = 2; k < rolls->columns; k++)
         buf_text(out, ", NULL::text, NULL::text");
     for (size_t i = 0; i < rolls->rolls.n; i++)
         write_roll(rolls, i, as_text, out);
@@ -81,7 +82,7 @@ struct pg_rolls *pg_rolls_new(const struct rolls *from)
     arena_init(&rolls->arena, MEMORY);
     arena_init(&rolls->answer, ANSWER_MEMORY);
     rolls->rolls = rolls_copy(from, &rolls->arena);
-    rolls->columns = 1;
+    rolls->columns = 2; /* what is said of the answer itself needs as many */
     for (size_t i = 0; i < from->n; i++)
         if (from->items[i].n_columns > rolls->columns)
             rolls->columns = from->items[i].n_columns;
@@ -177,6 +178,7 @@ bool pg_rolls_read(struct pg_rolls *rolls, const PGresult *result, struct str us
             found->answer.ok = read_row(rolls, result, row, user, &found->answer);
             continue;
         }
+        found->standby = str_is(cell(result, row, 3), "true");
         found->snapshot = arena_copy(&rolls->answer, cell(result, row, 1));
         if (!found->snapshot.p || !pgoutput_parse_lsn(cell(result, row, 2), &found->lsn))
             return false;

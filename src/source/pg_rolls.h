@@ -31,6 +31,7 @@ bool pg_rolls_is_mistyped(const PGresult *result);
 struct pg_rolls_found {
     struct str snapshot;
     uint64_t lsn;
+    bool standby;              /* that is who answered */
     struct roll_answer answer; /* not exact */
 };
 

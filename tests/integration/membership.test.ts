@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { unstale } from './lib/sqlite.ts'
 import { mint, within } from './lib/jwt.ts'
-import { AUTH, as, enter, finish, type Kind, MEMBERSHIP, rights, type Transport } from './lib/rights.ts'
+import { AUTH, as, enter, finish, KINDS, MEMBERSHIP, rights, rightsConfig, type Transport } from './lib/rights.ts'
 import { named, staleKeys } from './lib/sse.ts'
-import { open, subscribe } from './lib/unstale.ts'
+import { directory, open, subscribe } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
-
-const KINDS: Kind[] = ['SQLite', 'PostgreSQL']
 
 after(finish)
 
@@ -103,7 +103,7 @@ for (const kind of KINDS) {
   })
 
   test(`${kind}, WebSocket: who says it while nobody can be asked is closed with 1013, and who leaves meanwhile is forgotten`, async (t) => {
-    const { server, database, settings } = await rights(t, kind, {}, ADA)
+    const { server, database, settings } = await rights(t, kind, {}, ADA, '1s')
     await database.tearDown(settings)
     await database.run("INSERT INTO tasks VALUES (99, 9, 'whoever captures hears of it')")
     await poll('it is not captured', async () => (await server.admin('/readyz')).body.includes('"current":false'))
@@ -205,7 +205,7 @@ for (const kind of KINDS) {
   })
 
   test(`${kind}, while the table is not followed nobody reads by it: 503, and open streams are suspended`, async (t) => {
-    const { server, database, settings } = await rights(t, kind, {}, ADA)
+    const { server, database, settings } = await rights(t, kind, {}, ADA, '1s')
     const stream = await subscribe(t, server, { scopes: ['user:ada', 'project:1'], headers: as('ada') })
     await stream.next('ready')
     await database.tearDown(settings)
@@ -232,3 +232,33 @@ for (const kind of KINDS) {
     await stream.until('revoked', () => named(stream.events, 'revoked').some((event) => event.scope === 'project:2'))
   })
 }
+
+test('PostgreSQL by NOTIFY, a table without a key: what nobody can pair is asked about', async (t) => {
+  const schema = 'DROP TABLE project_members; CREATE TABLE project_members(project_id INTEGER, user_id TEXT, role TEXT, gone INTEGER);'
+  const { server, database } = await rights(t, 'PostgreSQL by NOTIFY', {}, schema + ADA)
+  const stream = await subscribe(t, server, { scopes: ['user:eve', 'project:*'], headers: as('eve') })
+  await stream.next('ready')
+  await database.run("UPDATE project_members SET gone = 1 WHERE user_id = 'eve'")
+  assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:2' })
+  await database.run("UPDATE project_members SET project_id = 5, gone = NULL WHERE user_id = 'eve'")
+  assert.deepEqual((await stream.next('ready')).data.scopes, { 'user:eve': 'exact', 'project:5': 'reset' })
+})
+
+test('PostgreSQL by NOTIFY, more rows than a notification holds revoke all the same', async (t) => {
+  const { server, database } = await rights(t, 'PostgreSQL by NOTIFY', {}, ADA)
+  const stream = await subscribe(t, server, { scopes: ['user:eve', 'project:*'], headers: as('eve') })
+  await stream.next('ready')
+  await database.run("INSERT INTO project_members(project_id, user_id) SELECT n, 'bob' || n FROM generate_series(10, 3000) n")
+  await database.run('DELETE FROM project_members')
+  await stream.until('revoked', () => named(stream.events, 'revoked').some((event) => event.scope === 'project:2'))
+  assert.deepEqual(named(stream.events, 'revoked').length, 1)
+})
+
+test('triggers of your own cannot keep a membership true', async (t) => {
+  const dir = directory(t)
+  const source = { postgres: 'postgres://127.0.0.1:1/none', capture: 'notify', channel: 'mine' }
+  writeFileSync(join(dir, 'own.yaml'), JSON.stringify(rightsConfig(source)))
+  const { code, err, out } = await unstale(dir, ['check', '-c', 'own.yaml'])
+  assert.equal(code, 2)
+  assert.match(err + out, /triggers of your own/)
+})

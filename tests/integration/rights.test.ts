@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { after, test, type TestContext } from 'node:test'
 import { Random, SEED } from './lib/random.ts'
-import { as, finish, rights, type Transport } from './lib/rights.ts'
+import { as, finish, KINDS, rights, type Transport } from './lib/rights.ts'
 import { type EventStream, Stream, type StreamEvent } from './lib/sse.ts'
 import type { Unstale } from './lib/unstale.ts'
 import { PATIENCE, poll } from './lib/wait.ts'
@@ -253,7 +253,7 @@ async function trial(t: TestContext, { server, write, read }: Trial): Promise<vo
   assert.ok(pages.reduce((sum, page) => sum + page.revoked, 0) > 10)
 }
 
-for (const kind of ['SQLite', 'PostgreSQL'] as const) {
+for (const kind of KINDS) {
   for (const threads of [1, 2]) {
     test(`${kind}, delivery threads: ${threads}`, async (t) => {
       const { server, database } = await rights(t, kind, { threads, limits: LIMITS })

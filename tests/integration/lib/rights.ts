@@ -44,7 +44,9 @@ export interface Rights {
   settings: Config
 }
 
-export type Kind = 'SQLite' | 'PostgreSQL'
+export type Kind = 'SQLite' | 'PostgreSQL' | 'PostgreSQL by NOTIFY'
+
+export const KINDS: readonly Kind[] = ['SQLite', 'PostgreSQL', 'PostgreSQL by NOTIFY']
 
 let shared: Promise<Postgres> | undefined
 let databases = 0
@@ -74,7 +76,7 @@ async function sqlite(dir: string, schema: string): Promise<[Tables, Record<stri
   return [tables, { sqlite: './app.db', poll: '10ms' }]
 }
 
-async function postgreSql(dir: string, schema: string): Promise<[Tables, Record<string, unknown>]> {
+async function postgreSql(dir: string, schema: string, more: Record<string, unknown> = {}): Promise<[Tables, Record<string, unknown>]> {
   const postgres = await cluster()
   const name = await postgres.database(`rights_${process.pid}_${++databases}`, schema)
   const url = postgres.url(name)
@@ -88,13 +90,14 @@ async function postgreSql(dir: string, schema: string): Promise<[Tables, Record<
     setUp: (settings) => setupPostgres(dir, url, settings),
     tearDown: (settings) => setupPostgres(dir, url, settings, 'teardown'),
   }
-  return [tables, { postgres: url }]
+  return [tables, { postgres: url, ...more }]
 }
 
-/** A database with members, set up, and a server that follows it. */
-export async function rights(t: TestContext, kind: Kind, more: Config = {}, rows = ''): Promise<Rights> {
+/** A database with members, set up, and a server that follows it. Triggers are looked at every ten time-outs. */
+export async function rights(t: TestContext, kind: Kind, more: Config = {}, rows = '', timeout = '20s'): Promise<Rights> {
   const dir = directory(t)
-  const [database, source] = await (kind === 'SQLite' ? sqlite : postgreSql)(dir, SCHEMA + rows)
+  const [database, source] =
+    kind === 'SQLite' ? await sqlite(dir, SCHEMA + rows) : await postgreSql(dir, SCHEMA + rows, kind === 'PostgreSQL' ? {} : { capture: 'notify', timeout })
   const settings = rightsConfig(source, more)
   await database.setUp(settings)
   const server = await launch(t, settings, { dir }).started()
