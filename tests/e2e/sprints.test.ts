@@ -99,7 +99,6 @@ test('a member who is removed is cut off at that commit, and one who is added ma
   const [ada, bo] = [await signIn(t, demo, ADA, '/members'), await signIn(t, demo, BO, '/tasks')]
   bo.announce(/p-hive/)
   await ada.page.getByRole('button', { name: 'Remove Bo Achebe' }).click()
-  await bo.toast('You are no longer a member of this project').waitFor()
   await bo.page.getByText('You are in no project').waitFor()
   await ada.row('u-bo').waitFor({ state: 'detached' })
 
@@ -107,6 +106,18 @@ test('a member who is removed is cut off at that commit, and one who is added ma
   await ada.row('u-bo').waitFor()
   const again = await signIn(t, demo, BO, '/tasks')
   await again.row('t-hive-1').waitFor()
+})
+
+test('who has other projects is told, and is shown one of those', async (t) => {
+  const demo = await start(t)
+  const tab = await signIn(t, demo, ADA)
+  tab.announce(/p-site/)
+  await tab.page.getByLabel('Project').selectOption('p-site')
+  await tab.panel.getByText('project:p-site').waitFor()
+  await demo.sql("DELETE FROM project_members WHERE project_id = 'p-site' AND user_id = 'u-ada'")
+  await tab.toast('You are no longer a member of this project').waitFor()
+  await tab.panel.getByText('project:p-hive').waitFor()
+  assert.deepEqual(await tab.page.getByLabel('Project').locator('option').allTextContents(), ['Hive'])
 })
 
 test('a project of others is neither offered nor told', async (t) => {

@@ -95,7 +95,6 @@ function Projects({ config, user }: { config: Config; user: User }) {
   return (
     <LiveContext value={live}>
       <Shell
-        key={project.id}
         name="DevHive"
         config={config}
         places={PLACES}
