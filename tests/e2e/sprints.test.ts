@@ -2,6 +2,8 @@
  * membership that cuts off. On PostgreSQL. */
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { poll } from '../integration/lib/wait.ts'
 import { Demo } from './lib/demo.ts'
@@ -10,7 +12,7 @@ import { profile, Tab } from './lib/tab.ts'
 
 const ADA = 'Ada Lindgren'
 const BO = 'Bo Achebe'
-const start = (t: TestContext, options: { unstale?: boolean; configure?: (yaml: string) => string } = {}) =>
+const start = (t: TestContext, options: { unstale?: boolean; env?: Record<string, string>; configure?: (yaml: string) => string } = {}) =>
   Demo.start(t, { example: 'sprints', ...options })
 
 const go = (tab: Tab, place: string) => tab.page.getByRole('navigation', { name: 'Main' }).locator('ul').getByRole('link', { name: place }).click()
@@ -51,6 +53,34 @@ test('projects, sprints, tasks and members: each change reaches the pages that s
   for (const tab of [tasks, sprint]) await tab.row('t-new').waitFor({ state: 'detached' })
   await demo.sql("INSERT INTO project_members (project_id, user_id) VALUES ('p-hive', 'u-cem')")
   for (const tab of [board, members]) await tab.row('u-cem').waitFor()
+})
+
+async function followsEach(demo: Demo, board: Tab, tasks: Tab): Promise<void> {
+  await demo.sql("UPDATE projects SET description = 'Told by a trigger' WHERE id = 'p-hive'")
+  await board.page.getByText('Told by a trigger').waitFor()
+  await demo.sql("INSERT INTO sprints (id, project_id, name) VALUES ('s-new', 'p-hive', 'Third storey')")
+  await board.page.getByRole('link', { name: 'Third storey' }).waitFor()
+  await demo.sql("INSERT INTO tasks (id, project_id, title) VALUES ('t-new', 'p-hive', 'Made in a shell')")
+  await tasks.row('t-new').waitFor()
+  await demo.sql("DELETE FROM tasks WHERE id = 't-new'")
+  await tasks.row('t-new').waitFor({ state: 'detached' })
+  await demo.sql("INSERT INTO project_members (project_id, user_id) VALUES ('p-hive', 'u-cem')")
+  await board.row('u-cem').waitFor()
+}
+
+test('the same by triggers, for a database that may not replicate', async (t) => {
+  const demo = await start(t, { env: { UNSTALE_CAPTURE: 'notify' } })
+  await followsEach(demo, await signIn(t, demo, ADA), await signIn(t, demo, ADA, '/tasks'))
+})
+
+test('the same by the triggers that the application has already', async (t) => {
+  /* Whether such triggers tell everything nobody can check, so no right may depend on them: rights are for everybody here. */
+  const configure = (yaml: string) =>
+    yaml.replace(/^auth:\n[^]*?\n\n/m, 'auth: none\n\n').replace(/^( *)capture: .*$/m, '$1capture: notify\n$1channel: cache_invalidate')
+  const demo = await start(t, { configure, unstale: false })
+  await demo.sql(readFileSync(join(import.meta.dirname, '../../examples/sprints/triggers.sql'), 'utf8'))
+  await demo.startUnstale()
+  await followsEach(demo, await signIn(t, demo, ADA), await signIn(t, demo, ADA, '/tasks'))
 })
 
 test('nothing is fetched by age, by focus or by polling: only what the server says', async (t) => {
