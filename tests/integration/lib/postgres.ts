@@ -143,7 +143,7 @@ const SETTINGS: Record<string, string> = {
   wal_level: 'logical',
   max_wal_senders: '20',
   max_replication_slots: '20',
-  max_connections: '60',
+  max_connections: '300',
   shared_buffers: '32MB',
   log_line_prefix: '%m [%p] %a ',
   log_min_messages: 'warning',

@@ -1,6 +1,7 @@
 /* Users with tokens, and a table that says which projects they may read. */
 
 import type { TestContext } from 'node:test'
+import { cleanup } from './cleanup.ts'
 import { bearer, mint, SECRET, within } from './jwt.ts'
 import { setupPostgres } from './follow-postgres.ts'
 import { Postgres } from './postgres.ts'
@@ -76,15 +77,21 @@ async function sqlite(dir: string, schema: string): Promise<[Tables, Record<stri
   return [tables, { sqlite: './app.db', poll: '10ms' }]
 }
 
-async function postgreSql(dir: string, schema: string, more: Record<string, unknown> = {}): Promise<[Tables, Record<string, unknown>]> {
+async function postgreSql(t: TestContext, dir: string, schema: string, more: Record<string, unknown> = {}): Promise<[Tables, Record<string, unknown>]> {
   const postgres = await cluster()
-  const name = await postgres.database(`rights_${process.pid}_${++databases}`, schema)
+  const name = await postgres.database(`rights_${process.pid}_${++databases}`)
   const url = postgres.url(name)
-  const session = postgres.session(name)
+  const opened = () => {
+    const session = postgres.session(name)
+    cleanup(t, () => session.close())
+    return session
+  }
+  const session = opened()
+  await session.sql(schema)
   const tables: Tables = {
     run: (sql) => session.sql(sql),
     open: async () => {
-      const own = postgres.session(name)
+      const own = opened()
       return (sql) => own.sql(sql)
     },
     setUp: (settings) => setupPostgres(dir, url, settings),
@@ -97,7 +104,7 @@ async function postgreSql(dir: string, schema: string, more: Record<string, unkn
 export async function rights(t: TestContext, kind: Kind, more: Config = {}, rows = '', timeout = '20s'): Promise<Rights> {
   const dir = directory(t)
   const [database, source] =
-    kind === 'SQLite' ? await sqlite(dir, SCHEMA + rows) : await postgreSql(dir, SCHEMA + rows, kind === 'PostgreSQL' ? {} : { capture: 'notify', timeout })
+    kind === 'SQLite' ? await sqlite(dir, SCHEMA + rows) : await postgreSql(t, dir, SCHEMA + rows, kind === 'PostgreSQL' ? {} : { capture: 'notify', timeout })
   const settings = rightsConfig(source, more)
   await database.setUp(settings)
   const server = await launch(t, settings, { dir }).started()
