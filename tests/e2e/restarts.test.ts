@@ -61,6 +61,7 @@ for (const [stream, at] of STREAMS) {
     await demo.sql("UPDATE recordings SET title = 'The last word' WHERE id = 'r208'")
     await demo.startUnstale()
 
+    for (const tab of [list, board]) await tab.panel.getByText('Live', { exact: true }).waitFor({ timeout: BACKOFF })
     await list.becomes('the list', () => list.rows(), () => demo.rows<Row>(newest()), BACKOFF)
     await board.becomes('the dashboard', () => byStatus(board), () => demo.rows(BY_STATUS), BACKOFF)
     await workedOff(demo, list, board)
