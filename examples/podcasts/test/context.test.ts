@@ -5,12 +5,18 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
-import { createServer } from 'vite'
+import { createServer, defaultServerConditions } from 'vite'
 
 const root = join(import.meta.dirname, '..', 'ui')
 
 test('useSSEContext outside of its provider says what is missing', async () => {
-  const server = await createServer({ root, server: { middlewareMode: true, ws: false }, appType: 'custom', logLevel: 'error' })
+  const server = await createServer({
+    root,
+    server: { middlewareMode: true, ws: false },
+    ssr: { resolve: { conditions: ['unstale-source', ...defaultServerConditions] } },
+    appType: 'custom',
+    logLevel: 'error',
+  })
   try {
     const { useSSEContext } = (await server.ssrLoadModule('/src/providers/sse-provider.tsx')) as { useSSEContext: () => unknown }
     const Lost = () => {
