@@ -7,6 +7,7 @@
 #include "delivery/guests.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -301,6 +302,16 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* Signals are for the thread that starts the workers: it alone has a loop that waits for them. */
+static void start_thread(struct worker *worker)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
 struct worker *worker_new(const struct worker_options *options, struct err *err)
 {
     struct worker *worker = mem_new(sizeof *worker);
@@ -359,7 +370,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
     worker->beat.data = worker->stats.data = worker->end.data = worker;
     uv_timer_start(&worker->beat, on_beat, 0, 0);
     uv_timer_start(&worker->stats, on_stats, WORKER_STATS_MS, WORKER_STATS_MS);
-    CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
+    start_thread(worker);
     return worker;
 }
 
