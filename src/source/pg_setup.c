@@ -4,7 +4,6 @@
 #include "source/pg_target.h"
 #include "source/sqltext.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { SERVER_MEMORY = 64 * 1024, NAMES_MAX = 4 << 20 };
@@ -15,25 +14,14 @@ static bool connect_to(const struct pg_setup_options *options, struct pg_asked *
                        struct err *err)
 {
     struct pg_params params;
-    char timeout[16];
-    size_t n = 0;
     bool ok = false;
     struct pg_target *target = pg_target_new(options->url, options->password_file, err);
     if (!target)
         return false;
     if (!pg_params_new(target, PG_TARGET_ORDINARY, &params, err))
         goto out;
-    while (params.keywords[n])
-        n++;
-    snprintf(timeout, sizeof timeout, "%u", options->timeout_s);
-    params.keywords[n] = "connect_timeout";
-    params.values[n] = timeout;
-    out->conn = PQconnectdbParams(params.keywords, params.values, 0);
-    ok = PQstatus(out->conn) == CONNECTION_OK;
-    if (!ok) {
-        pg_sentence(err, PQerrorMessage(out->conn));
-        err_prefix(err, "it cannot be reached");
-    }
+    out->conn = pg_params_connect(&params, options->timeout_s, err);
+    ok = out->conn || err_prefix(err, "it cannot be reached");
     pg_params_free(&params);
 out:
     pg_target_free(target);

@@ -13,36 +13,6 @@ struct pg_shell {
 
 static void ignore_notice(void *ctx, const PGresult *result) {}
 
-static bool wait_for_connection(PGconn *pg, struct err *err)
-{
-    if (PQstatus(pg) == CONNECTION_OK)
-        return true;
-    pg_sentence(err, PQerrorMessage(pg));
-    return false;
-}
-
-/* libpq takes a repeated keyword's last value, so the bound stands behind what the URL says. */
-static PGconn *connect_with(const struct pg_params *params)
-{
-    char seconds[16];
-    size_t n = 0;
-    while (params->keywords[n])
-        n++;
-    const char **keywords = mem_array(n + 2, sizeof *keywords);
-    const char **values = mem_array(n + 2, sizeof *values);
-    snprintf(seconds, sizeof seconds, "%d", PG_SHELL_SECONDS);
-    for (size_t i = 0; i < n; i++) {
-        keywords[i] = params->keywords[i];
-        values[i] = params->values[i];
-    }
-    keywords[n] = "connect_timeout";
-    values[n] = seconds;
-    PGconn *pg = PQconnectdbParams(keywords, values, 0);
-    free(keywords);
-    free(values);
-    return pg;
-}
-
 struct pg_shell *pg_shell_open(const struct pg_target *target, enum pg_target_kind kind,
                                unsigned statement_seconds, struct err *err)
 {
@@ -50,13 +20,12 @@ struct pg_shell *pg_shell_open(const struct pg_target *target, enum pg_target_ki
     char sql[64];
     if (!pg_params_new(target, kind, &params, err))
         return NULL;
-    struct pg_shell *shell = mem_new(sizeof *shell);
-    shell->pg = connect_with(&params);
+    PGconn *pg = pg_params_connect(&params, PG_SHELL_SECONDS, err);
     pg_params_free(&params);
-    if (!shell->pg || !wait_for_connection(shell->pg, err)) {
-        pg_shell_close(shell);
+    if (!pg)
         return NULL;
-    }
+    struct pg_shell *shell = mem_new(sizeof *shell);
+    shell->pg = pg;
     PQsetNoticeReceiver(shell->pg, ignore_notice, NULL);
     snprintf(sql, sizeof sql, "SET statement_timeout = '%us'", statement_seconds);
     PGresult *result = pg_shell_ask(shell, sql, 0, NULL, err);

@@ -198,6 +198,25 @@ void pg_params_free(struct pg_params *params)
     *params = (struct pg_params){0};
 }
 
+/* libpq takes a repeated keyword's last value, so the bound stands behind what the URL says. */
+PGconn *pg_params_connect(struct pg_params *params, unsigned seconds, struct err *err)
+{
+    char bound[16];
+    size_t n = 0;
+    while (params->keywords[n])
+        n++;
+    snprintf(bound, sizeof bound, "%u", seconds);
+    params->keywords[n] = "connect_timeout";
+    params->values[n] = bound;
+    PGconn *conn = PQconnectdbParams(params->keywords, params->values, 0);
+    params->keywords[n] = params->values[n] = NULL; /* `bound` ends here */
+    if (PQstatus(conn) == CONNECTION_OK)
+        return conn;
+    pg_sentence(err, PQerrorMessage(conn));
+    PQfinish(conn);
+    return NULL;
+}
+
 void pg_sentence(struct err *err, const char *text)
 {
     size_t n = 0;

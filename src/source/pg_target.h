@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <libpq-fe.h>
 #include <stdbool.h>
 
 struct pg_target;
@@ -38,6 +39,9 @@ struct pg_params {
 bool pg_params_new(const struct pg_target *target, enum pg_target_kind kind, struct pg_params *out,
                    struct err *err);
 void pg_params_free(struct pg_params *params);
+/* Waits until it is connected, at most so long, whatever the URL says; for the command line,
+ * never on a loop. NULL with libpq's sentence; else PQfinish it. */
+PGconn *pg_params_connect(struct pg_params *params, unsigned seconds, struct err *err);
 
 /* A sentence of libpq's on one line. */
 void pg_sentence(struct err *err, const char *text);
