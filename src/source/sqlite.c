@@ -28,10 +28,11 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "source/sqlite_cursor.h"
 #include "source/sqlite_file.h"
+#include "source/sqlite_names.h"
+#include "source/sqlite_read.h"
 #include "source/sqlite_replay.h"
 #include "source/sqlite_rolls.h"
 #include "source/sqlite_schema.h"
@@ -40,7 +41,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 enum {
     SLICE = 500,   /* rows a loop turn */
@@ -65,13 +65,6 @@ static const bool moves[STATES][STATES] = {
     [CLOSING] = {[CLOSED] = true},
 };
 
-/* A file that is open: the names beside the database must go on to mean the same files. */
-struct identity {
-    bool known;
-    dev_t device;
-    ino_t inode;
-};
-
 struct sqlite_source {
     struct source source;
     enum state state;
@@ -88,7 +81,7 @@ struct sqlite_source {
     unsigned handles; /* open on the loop */
 
     sqlite3 *db;
-    struct identity file, wal, shm;
+    struct sqlite_names names;
     int64_t data_version;
     bool dirty; /* something was committed that no look has seen */
     uint64_t busy_since;
@@ -134,42 +127,6 @@ static void gap_all(struct sqlite_source *s, const char *reason)
 }
 
 /* ---- the connection ---- */
-
-static struct identity identify(const char *path)
-{
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return (struct identity){.known = false};
-    return (struct identity){.known = true, .device = info.st_dev, .inode = info.st_ino};
-}
-
-/* A file beside the database, which stands where the symbolic links end. */
-static struct identity identify_beside(sqlite3 *db, const char *suffix)
-{
-    const char *database = sqlite3_db_filename(db, "main");
-    size_t size = strlen(database) + strlen(suffix) + 1;
-    char *name = mem_new(size);
-    snprintf(name, size, "%s%s", database, suffix);
-    struct identity identity = identify(name);
-    free(name);
-    return identity;
-}
-
-static bool is_same(struct identity a, struct identity b)
-{
-    return a.known == b.known && a.device == b.device && a.inode == b.inode;
-}
-
-/* Whether what we have open is no longer what others open by this name. */
-static bool has_moved(struct sqlite_source *s)
-{
-    int moved = 0;
-    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
-        return true;
-    return !is_same(identify(s->path), s->file) ||
-           (s->wal.known && !is_same(identify_beside(s->db, "-wal"), s->wal)) ||
-           (s->shm.known && !is_same(identify_beside(s->db, "-shm"), s->shm));
-}
 
 static void close_db(struct sqlite_source *s)
 {
@@ -232,7 +189,7 @@ static void trouble(struct sqlite_source *s, int rc, const char *text)
 static void open_db(struct sqlite_source *s)
 {
     struct err err = ERR_INIT;
-    s->file = identify(s->path); /* before it is opened: replaced in between, it is opened again */
+    sqlite_names_note(&s->names, s->path); /* before: replaced in between, it is opened again */
     switch (sqlite_file_open(s->path, &s->db, &err)) {
     case SQLITE_FILE_WAL:
         break;
@@ -259,7 +216,6 @@ static void open_db(struct sqlite_source *s)
     }
     sqlite3_busy_timeout(s->db, 0); /* waiting here would stop the whole loop */
     sqlite3_exec(s->db, "PRAGMA query_only=1", NULL, NULL, NULL);
-    s->wal.known = s->shm.known = false;
     s->dirty = true;
     s->blind = false;
     s->busy_since = 0;
@@ -267,58 +223,6 @@ static void open_db(struct sqlite_source *s)
     s->verdicts = NULL;
     move(s, FOLLOWING);
     wake(s, 0);
-}
-
-/* ---- small reads ---- */
-
-/* One integer; `found` false when there is no row, or it is NULL. */
-static int read_integer(sqlite3 *db, const char *sql, int64_t *value, bool *found)
-{
-    sqlite3_stmt *stmt = NULL;
-    *found = false;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW &&
-        sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
-        *value = sqlite3_column_int64(stmt, 0);
-        *found = true;
-    }
-    int end = sqlite3_finalize(stmt);
-    return rc == SQLITE_OK ? end : rc;
-}
-
-static uint64_t hash_row(sqlite3_stmt *row)
-{
-    struct hash_seed seed = {.k0 = 0, .k1 = 0};
-    int n = sqlite3_column_count(row);
-    for (int i = 0; i < n; i++) {
-        int type = sqlite3_column_type(row, i);
-        /* As text, in UTF-8 whatever the database's encoding is; the blob of a text would be in the
-         * one or the other, as it was read before or not. */
-        const char *bytes = type == SQLITE_BLOB ? sqlite3_column_blob(row, i)
-                                                : (const char *)sqlite3_column_text(row, i);
-        seed.k1 = (uint64_t)type;
-        seed.k0 =
-            hash_bytes(seed, (struct str){.p = bytes, .n = (size_t)sqlite3_column_bytes(row, i)});
-    }
-    return seed.k0;
-}
-
-#define SELECT_ROWS "SELECT * FROM main.\"" SQLITE_CHANGES "\" "
-
-/* The hash of the row with this id; `found` false when there is none. */
-static int read_row_hash(sqlite3 *db, int64_t id, uint64_t *hash, bool *found)
-{
-    sqlite3_stmt *stmt = NULL;
-    *found = false;
-    int rc = sqlite3_prepare_v2(db, SELECT_ROWS "WHERE id = ?1", -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(stmt, 1, id);
-    if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-        *hash = hash_row(stmt);
-        *found = true;
-    }
-    int end = sqlite3_finalize(stmt);
-    return rc == SQLITE_OK ? end : rc;
 }
 
 /* ---- a look: the schema ---- */
@@ -367,7 +271,7 @@ static int check_schema(struct sqlite_source *s, struct err *err)
 {
     int64_t version = 0;
     bool found;
-    int rc = read_integer(s->db, "PRAGMA main.schema_version", &version, &found);
+    int rc = sqlite_read_integer(s->db, "PRAGMA main.schema_version", &version, &found);
     if (rc != SQLITE_OK) {
         err_set(err, "%s", sqlite3_errmsg(s->db));
         return rc;
@@ -403,7 +307,7 @@ static int check_schema(struct sqlite_source *s, struct err *err)
 static int begin_anew(struct sqlite_source *s, const char *reason)
 {
     bool found;
-    int rc = read_row_hash(s->db, s->last, &s->cursor.row, &found);
+    int rc = sqlite_read_row_hash(s->db, s->last, &s->cursor.row, &found);
     if (rc != SQLITE_OK)
         return rc;
     gap_all(s, reason);
@@ -417,8 +321,8 @@ static int check_cursor(struct sqlite_source *s)
 {
     bool found;
     s->last = 0;
-    int rc =
-        read_integer(s->db, "SELECT max(id) FROM main.\"" SQLITE_CHANGES "\"", &s->last, &found);
+    int rc = sqlite_read_integer(s->db, "SELECT max(id) FROM main.\"" SQLITE_CHANGES "\"", &s->last,
+                                 &found);
     if (rc != SQLITE_OK)
         return rc;
     if (!s->cursor.known)
@@ -426,7 +330,7 @@ static int check_cursor(struct sqlite_source *s)
     if (strcmp(s->cursor.instance, s->verdicts->instance) != 0)
         return begin_anew(s, "it is another database, or it was set up again");
     uint64_t row = 0;
-    rc = read_row_hash(s->db, s->cursor.id, &row, &found);
+    rc = sqlite_read_row_hash(s->db, s->cursor.id, &row, &found);
     if (rc != SQLITE_OK)
         return rc;
     if (!found && s->last > s->cursor.id)
@@ -525,8 +429,8 @@ static bool blind_is_due(const struct sqlite_source *s)
 
 static int start_rows(struct sqlite_source *s)
 {
-    int rc = sqlite3_prepare_v2(s->db, SELECT_ROWS "WHERE id > ?1 AND id <= ?2 ORDER BY id", -1,
-                                &s->rows, NULL);
+    int rc = sqlite3_prepare_v2(s->db, SQLITE_READ_ROWS "WHERE id > ?1 AND id <= ?2 ORDER BY id",
+                                -1, &s->rows, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(s->rows, 1, s->cursor.id);
     if (rc == SQLITE_OK)
@@ -539,10 +443,7 @@ static void settle(struct sqlite_source *s)
 {
     s->busy_since = 0;
     s->retry_ms = s->poll_ms;
-    if (!s->wal.known || !s->shm.known) {
-        s->wal = identify_beside(s->db, "-wal");
-        s->shm = identify_beside(s->db, "-shm");
-    }
+    sqlite_names_note_beside(&s->names, s->db);
     /* Blind tables wait for their second. */
     s->dirty = s->dirty && s->blind && !s->truncate_blind;
     s->truncate_blind = false;
@@ -581,7 +482,7 @@ static void read_slice(struct sqlite_source *s)
             gap_all(s, "changes were taken out of the change table");
         sqlite_replay_row(s->replay, s->db, s->rows);
         s->cursor.id = id;
-        s->cursor.row = hash_row(s->rows);
+        s->cursor.row = sqlite_read_hash(s->rows);
     }
     if (rc == SQLITE_ROW)
         return;
@@ -665,12 +566,12 @@ static void poll_file(struct sqlite_source *s)
 {
     int64_t version = 0;
     bool found;
-    if (has_moved(s)) {
+    if (sqlite_names_moved(&s->names, s->path, s->db)) {
         log_info(s->log, "sqlite", "%s was replaced; opening it again", s->path);
         leave(s, 0);
         return;
     }
-    int rc = read_integer(s->db, "PRAGMA main.data_version", &version, &found);
+    int rc = sqlite_read_integer(s->db, "PRAGMA main.data_version", &version, &found);
     if (rc != SQLITE_OK) {
         trouble(s, rc, sqlite3_errmsg(s->db));
         return;
