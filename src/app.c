@@ -28,23 +28,22 @@
 #include "members.h"
 #include "model/scope.h"
 #include "net/mailbox.h"
+#include "pulse.h"
 #include "report.h"
 #include "rules/rules.h"
+#include "share.h"
 #include "sources.h"
 #include "state.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <uv.h>
 
 enum {
     APP_WATCH_MAX = 16 * 1024 * 1024,
     APP_STATE_MAX = 1 << 30,
-    APP_SILENT_MS = 10000,     /* so long a delivery thread may say nothing; it does each second */
-    APP_REST_MS = 1000,        /* how often the log says what it left out */
     APP_TICK_BYTES = 16 << 20, /* encoded for one tick */
 };
 
@@ -69,7 +68,7 @@ struct app {
     struct notify notify;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
-    uv_timer_t rest, watchdog;
+    struct pulse *pulse;
     struct rules *rules;
     struct hub *hub;
     struct mailbox *box;
@@ -82,7 +81,6 @@ struct app {
     struct debug *debug;
     struct worker **workers;
     struct mail_stats *stats; /* the last ones of each worker */
-    uint64_t *heard_at;       /* when they came, ms of the loop */
     bool *worker_stopped;
     unsigned n_workers, workers_left;
     unsigned connections_max; /* of all of them */
@@ -146,7 +144,7 @@ static void on_mail(void *ctx, struct mail *mail)
     case MAIL_STATS: {
         struct mail_stats *stats = (struct mail_stats *)mail;
         app->stats[stats->worker] = *stats;
-        app->heard_at[stats->worker] = uv_now(&app->loop);
+        pulse_heard(app->pulse, stats->worker);
         free(mail);
         break;
     }
@@ -267,8 +265,7 @@ static void close_rest(void *ctx)
     uv_close((uv_handle_t *)&app->term, NULL);
     uv_close((uv_handle_t *)&app->interrupt, NULL);
     uv_close((uv_handle_t *)&app->hangup, NULL);
-    uv_close((uv_handle_t *)&app->rest, NULL);
-    uv_close((uv_handle_t *)&app->watchdog, NULL);
+    pulse_close(app->pulse);
 }
 
 static void worker_is_gone(struct app *app)
@@ -362,27 +359,6 @@ static void on_signal(uv_signal_t *signal, int number)
 
 /* ---- starting ---- */
 
-/* Descriptors: the soft limit goes up to the hard one; what is left for connections is said. */
-static unsigned connections_possible(const struct config *config, const struct log *log)
-{
-    enum { OWN = 64 }; /* listeners, loops, databases, admin connections */
-    struct rlimit limit;
-    unsigned wanted = config->limits.connections;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return wanted;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < (rlim_t)wanted + OWN) {
-        unsigned possible = limit.rlim_cur > OWN ? (unsigned)(limit.rlim_cur - OWN) : 1;
-        log_warn(log, "app",
-                 "connections: %u instead of %u, since the process may open %llu descriptors",
-                 possible, wanted, (unsigned long long)limit.rlim_cur);
-        return possible;
-    }
-    return wanted;
-}
-
 static void keep_family(void *ctx, struct str scope)
 {
     struct hub *hub = ctx;
@@ -397,42 +373,13 @@ static void keep_family(void *ctx, struct str scope)
 
 /* ---- what a configuration means to the parts ---- */
 
-static struct hub_limits hub_limits_of(const struct config_limits *limits)
+static struct worker_limits worker_limits_of(const struct app *app)
 {
-    return (struct hub_limits){.index_memory = limits->index_memory,
-                               .notice_memory = limits->notice_memory,
-                               .max_keys = limits->max_keys,
-                               .max_entities = limits->max_entities,
-                               .notices = limits->notices,
-                               .held_max = limits->held,
-                               .families_max = limits->families,
-                               .batch_ms = limits->batch_ms};
-}
-
-static struct worker_limits worker_limits_of(const struct app *app, const struct config *config)
-{
-    const struct config_limits *limits = &config->limits;
-    return (struct worker_limits){
-        .server = {.http = {.head = limits->head,
-                            .body = limits->publish_body,
-                            .headers = HTTP_HEADERS_MAX},
-                   .connections = connections_possible(config, app->log) / app->n_workers,
-                   .head_ms = limits->head_ms,
-                   .body_ms = limits->body_ms,
-                   .keepalive_ms = limits->keepalive_ms,
-                   .stalled_ms = limits->stalled_ms},
-        .heartbeat_ms = limits->heartbeat_ms,
-        .spread_ms = limits->spread_ms,
-        .scopes_max = limits->scopes,
-        .publishes_max = limits->publish_queue / app->n_workers + 1,
-        .publish_body = limits->publish_body,
-        .proxies = config->trusted_proxies,
-        .streams_max = {[QUOTA_USER] = limits->connections_per_user,
-                        [QUOTA_TOKEN] = limits->connections_per_token,
-                        [QUOTA_ADDRESS] = limits->connections_per_address},
-        .quota = guard_quota(app->guard),
-        .authorizer = guard_authorizer(app->guard),
-        .endpoints = app->endpoints};
+    struct worker_limits limits = share_worker(app->config, app->n_workers, app->log);
+    limits.quota = guard_quota(app->guard);
+    limits.authorizer = guard_authorizer(app->guard);
+    limits.endpoints = app->endpoints;
+    return limits;
 }
 
 /* ---- reloading ---- */
@@ -469,7 +416,7 @@ static void tell_limits(struct app *app)
     app->reloading = RELOAD_TELLING;
     guard_change(app->guard, app->config);
     app->limited_left = app->n_workers;
-    const struct worker_limits limits = worker_limits_of(app, app->config);
+    const struct worker_limits limits = worker_limits_of(app);
     app->connections_max = limits.server.connections * app->n_workers;
     for (unsigned i = 0; i < app->n_workers; i++) {
         struct mail_limits *mail = mem_new(sizeof *mail);
@@ -492,7 +439,7 @@ static void adopt(struct app *app)
     engine_set_rules(app->engine, app->rules);
     rules_free(old);
     rules_families(app->rules, (struct str){0}, keep_family, app->hub);
-    const struct hub_limits hub = hub_limits_of(limits);
+    const struct hub_limits hub = share_hub(limits);
     hub_set_limits(app->hub, &hub);
     exchange_set_limits(app->exchange, limits->heartbeat_ms, limits->spread_ms);
     app->old_endpoints = app->endpoints;
@@ -593,7 +540,7 @@ static void on_hangup(uv_signal_t *signal, int number)
 static void start_hub(struct app *app, const struct state *state, struct hash_seed seed)
 {
     const struct hub_options options = {
-        .limits = hub_limits_of(&app->config->limits), .epoch = random_u64(), .seed = seed};
+        .limits = share_hub(&app->config->limits), .epoch = random_u64(), .seed = seed};
     struct err err = ERR_INIT;
     if (state->hub.n) {
         app->hub = hub_load(&options, state->hub, &err);
@@ -609,7 +556,7 @@ static bool start_workers(struct app *app, struct hash_seed seed, struct err *er
 {
     struct worker_options options = {
         .listen = app->config->listen,
-        .limits = worker_limits_of(app, app->config),
+        .limits = worker_limits_of(app),
         .epoch = hub_epoch(app->hub),
         .start = hub_ticked(app->hub),
         .seed = seed,
@@ -668,40 +615,6 @@ static bool start_admin(struct app *app, struct err *err)
     return app->admin || err_prefix(err, "admin listener");
 }
 
-static void on_rest(uv_timer_t *timer)
-{
-    struct app *app = timer->data;
-    log_rest(app->log);
-}
-
-/* A delivery thread that hangs is a server that hangs. */
-static bool all_live(const struct app *app)
-{
-    uint64_t now = uv_now(&app->loop);
-    for (unsigned i = 0; i < app->n_workers; i++)
-        if (now - app->heard_at[i] > APP_SILENT_MS)
-            return false;
-    return true;
-}
-
-static void on_watchdog(uv_timer_t *timer)
-{
-    struct app *app = timer->data;
-    if (all_live(app))
-        notify_say(&app->notify, "WATCHDOG=1");
-}
-
-static void watch_time(struct app *app)
-{
-    uint64_t ms = notify_watchdog_ms(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
-    uv_timer_init(&app->loop, &app->rest);
-    uv_timer_init(&app->loop, &app->watchdog);
-    app->rest.data = app->watchdog.data = app;
-    uv_timer_start(&app->rest, on_rest, APP_REST_MS, APP_REST_MS);
-    if (ms > 0)
-        uv_timer_start(&app->watchdog, on_watchdog, ms, ms);
-}
-
 static void watch_signals(struct app *app)
 {
     uv_signal_init(&app->loop, &app->term);
@@ -742,7 +655,7 @@ static bool start(struct app *app, struct err *err)
 
     app->box = mailbox_new(&app->loop, on_mail, app);
     watch_signals(app);
-    watch_time(app);
+    app->pulse = pulse_new(&app->loop, app->n_workers, &app->notify, app->log);
     app->rules = rules_compile(&app->config->rules, NULL, err);
     if (!app->rules)
         return false;
@@ -833,7 +746,7 @@ static void free_all(struct app *app)
     free(app->workers);
     free(app->worker_stopped);
     free(app->stats);
-    free(app->heard_at);
+    pulse_free(app->pulse);
     notify_close(&app->notify);
 }
 
@@ -845,11 +758,8 @@ bool app_serve(const struct config *config, struct log *log, struct err *err)
     app.workers = mem_array(app.n_workers, sizeof(struct worker *));
     app.worker_stopped = mem_array(app.n_workers, sizeof(bool));
     app.stats = mem_array(app.n_workers, sizeof(struct mail_stats));
-    app.heard_at = mem_array(app.n_workers, sizeof *app.heard_at);
     for (unsigned i = 0; i < app.n_workers; i++)
         app.worker_stopped[i] = true; /* until it runs */
-    for (unsigned i = 0; i < app.n_workers; i++)
-        app.heard_at[i] = uv_now(&app.loop);
 
     app.started = start(&app, err);
     if (app.started)
