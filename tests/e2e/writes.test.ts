@@ -99,6 +99,73 @@ test('a recording that is deleted on its own page is gone from the list that fol
   assert.deepEqual(await tab.rows(), await demo.rows<Row>(newest()))
 })
 
+const project = (tab: Tab, name: string) => tab.page.getByRole('main').getByRole('listitem').filter({ has: tab.page.getByRole('heading', { name, exact: true }) })
+
+async function createProject(tab: Tab, name: string): Promise<void> {
+  await tab.page.getByRole('button', { name: 'New project' }).click()
+  await tab.dialog.getByLabel('Name').fill(name)
+  await tab.dialog.getByRole('button', { name: 'Create' }).click()
+}
+
+/** Of the projects on the screen, as they stand there. */
+const names = (tab: Tab) => tab.page.locator('.project-card h2').allInnerTexts()
+const PROJECTS = 'GET /api/projects?page=1&pageSize=12'
+
+test('a new project stands in its place before the backend has answered, and its push makes no second row', async (t) => {
+  const demo = await Demo.start(t)
+  const tab = await Tab.open(t, await profile(t), demo, '/projects')
+  const before = await names(tab)
+  const expected = before.toSpliced(before.indexOf('Field notes 2026'), 0, 'estuary, a new one')
+  await tab.page.evaluate(() => {
+    const look = () => {
+      const all = [...document.querySelectorAll('.project-card h2')].map((one) => one.textContent)
+      if (all.filter((text) => text === 'estuary, a new one').length > 1) (window as unknown as { twice: boolean }).twice = true
+    }
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true })
+  })
+  const pushes = await tab.counted('pushes')
+  await demo.forgetCounts()
+  await demo.holdAnswers()
+  await createProject(tab, 'estuary, a new one')
+  await project(tab, 'estuary, a new one').waitFor()
+  assert.deepEqual(await names(tab), expected)
+  await tab.page.getByText('11 projects').waitFor()
+  await demo.answersHeld(1)
+  assert.equal(await tab.toast('Project created').count(), 0, 'nothing was answered yet')
+  const card = project(tab, 'estuary, a new one')
+  assert.equal(await card.getByRole('link').count(), 0, 'it has no page yet')
+  assert.ok(await card.getByRole('button', { name: /^Rename/ }).isDisabled())
+
+  await tab.becomes('the push of its own change', () => tab.counted('pushes'), pushes + 1)
+  assert.equal((await demo.counts())[PROJECTS], undefined, 'no refetch of the list while the answer is out')
+  await demo.letAnswersGo()
+  await tab.toast('Project created').waitFor()
+  await workedOff(demo, tab)
+  assert.equal((await demo.counts())[PROJECTS], 1)
+  assert.deepEqual(await names(tab), expected)
+  assert.equal(await tab.page.evaluate(() => (window as unknown as { twice?: boolean }).twice), undefined, 'one row of it, all the time')
+  await card.getByRole('link').click()
+  await tab.page.getByRole('heading', { name: 'estuary, a new one' }).waitFor()
+})
+
+test('a project that is refused goes away with a message', async (t) => {
+  const demo = await Demo.start(t)
+  const tab = await Tab.open(t, await profile(t), demo, '/projects')
+  tab.announce(/\/api\/projects$/)
+  const before = await names(tab)
+  await demo.failNextWrites(1)
+  await demo.holdAnswers()
+  await createProject(tab, 'Never made')
+  await project(tab, 'Never made').waitFor()
+  await demo.letAnswersGo()
+  await tab.toast('Failed to create project').waitFor()
+  await project(tab, 'Never made').waitFor({ state: 'detached' })
+  await tab.page.getByText('10 projects').waitFor()
+  await workedOff(demo, tab)
+  assert.deepEqual(await names(tab), before)
+  assert.equal(await tab.toast('Project created').count(), 0)
+})
+
 test('writes on the page while unstale is away show without its help', async (t) => {
   const demo = await Demo.start(t)
   const tab = await Tab.open(t, await profile(t), demo, '/recordings')

@@ -1,6 +1,7 @@
 import { useState } from 'react'
-import { isDraft, useDeleteRecording, useUpdateRecording } from '../hooks/useRecordings.ts'
+import { useDeleteRecording, useUpdateRecording } from '../hooks/useRecordings.ts'
 import { ago, bytes, duration, fullTime } from '@unstale-examples/ui/lib/format.ts'
+import { isDraft } from '@unstale-examples/ui/lib/optimistic.ts'
 import { Link } from '@unstale-examples/ui/lib/router.tsx'
 import type { Recording } from '../types.ts'
 import { IconButton, StatusChip, TextDialog, useFlash } from '@unstale-examples/ui/components/bits.tsx'

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { toast } from 'sonner'
 import { api } from '../lib/api.ts'
-import { patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
+import { draftId, patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
 import { queryKeys } from '../lib/queryKeys.ts'
 import type { Conversation } from '../types.ts'
 import { useInvalidateUnlessLive } from './useDataSync.tsx'
@@ -28,7 +28,7 @@ export function useCreateConversation() {
       const snapshot = await prepareOptimistic(queryClient, queryKeys.conversations.all)
       const now = Date.now()
       const placeholder: Conversation = {
-        id: `draft-${now}`,
+        id: draftId(),
         title,
         recording_id: null,
         recording_title: null,

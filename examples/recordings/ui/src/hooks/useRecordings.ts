@@ -2,7 +2,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import type { QueryKey } from '@tanstack/react-query'
 import { toast } from 'sonner'
 import { api, isGone } from '../lib/api.ts'
-import { patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
+import { draftId, patchItem, prepareOptimistic, prependItem, removeItem, rollBack } from '@unstale-examples/ui/lib/optimistic.ts'
 import { queryKeys } from '../lib/queryKeys.ts'
 import type { Recording, RecordingFilters } from '../types.ts'
 import { useInvalidateUnlessLive } from './useDataSync.tsx'
@@ -106,15 +106,11 @@ export function useCreateRecording() {
   })
 }
 
-export function isDraft(row: { id: string }): boolean {
-  return row.id.startsWith('draft-')
-}
-
 function draft(fields: NewRecording): Recording {
   const now = Date.now()
   return {
     ...fields,
-    id: `draft-${now}`,
+    id: draftId(),
     project_name: null,
     status: 'uploaded',
     duration_s: 0,

@@ -17,7 +17,7 @@ import {
   useDeleteConversation,
   useUpdateConversation,
 } from '../../hooks/useConversations.ts'
-import { isDraft } from '../../hooks/useRecordings.ts'
+import { isDraft } from '@unstale-examples/ui/lib/optimistic.ts'
 import { ago, plural } from '@unstale-examples/ui/lib/format.ts'
 import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import type { Conversation } from '../../types.ts'

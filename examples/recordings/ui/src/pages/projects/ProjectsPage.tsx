@@ -13,6 +13,7 @@ import {
 } from '@unstale-examples/ui/components/bits.tsx'
 import { Icon } from '@unstale-examples/ui/components/Icon.tsx'
 import { useCreateProject, useDeleteProject, useProjects, useUpdateProject } from '../../hooks/useProjects.ts'
+import { isDraft } from '@unstale-examples/ui/lib/optimistic.ts'
 import { hours, plural } from '@unstale-examples/ui/lib/format.ts'
 import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import type { Project, ProjectFilters } from '../../types.ts'
@@ -98,11 +99,12 @@ export function ProjectsPage() {
 
 function ProjectCard({ project, onRename, onDelete }: { project: Project; onRename: () => void; onDelete: () => void }) {
   const flash = useFlash(project.updated_at)
+  const draft = isDraft(project)
   return (
-    <li className={`card project-card ${flash}`} data-id={project.id}>
+    <li className={`card project-card ${flash} ${draft ? 'draft' : ''}`} data-id={project.id}>
       <div>
         <h2>
-          <Link href={`/projects/${encodeURIComponent(project.id)}`}>{project.name}</Link>
+          {draft ? project.name : <Link href={`/projects/${encodeURIComponent(project.id)}`}>{project.name}</Link>}
         </h2>
         <p className="muted">{project.description || 'No description'}</p>
       </div>
@@ -111,8 +113,8 @@ function ProjectCard({ project, onRename, onDelete }: { project: Project; onRena
           {plural(project.recordings, 'recording')} <span className="muted">· {hours(project.duration_s)}</span>
         </span>
         <span className="row-actions">
-          <IconButton icon="pencil" label={`Rename ${project.name}`} onClick={onRename} />
-          <IconButton icon="trash" label={`Delete ${project.name}`} onClick={onDelete} />
+          <IconButton icon="pencil" label={`Rename ${project.name}`} disabled={draft} onClick={onRename} />
+          <IconButton icon="trash" label={`Delete ${project.name}`} disabled={draft} onClick={onDelete} />
         </span>
       </footer>
     </li>

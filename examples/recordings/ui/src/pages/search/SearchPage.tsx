@@ -7,6 +7,7 @@ import { useProjects } from '../../hooks/useProjects.ts'
 import { useRecordings } from '../../hooks/useRecordings.ts'
 import { useForgetSearch, useRunSearch, useSearchHistory } from '../../hooks/useSearchHistory.ts'
 import { ago, plural } from '@unstale-examples/ui/lib/format.ts'
+import { isDraft } from '@unstale-examples/ui/lib/optimistic.ts'
 import { Link, usePageTitle } from '@unstale-examples/ui/lib/router.tsx'
 import { matches } from '../chats/ChatsPage.tsx'
 
@@ -85,7 +86,7 @@ function Results({ q }: { q: string }) {
       <ResultGroup title="Projects" total={projects.data.total}>
         {projects.data.items.map((row) => (
           <li key={row.id}>
-            <Link href={`/projects/${encodeURIComponent(row.id)}`}>{row.name}</Link>
+            {isDraft(row) ? row.name : <Link href={`/projects/${encodeURIComponent(row.id)}`}>{row.name}</Link>}
             <span className="muted">{plural(row.recordings, 'recording')}</span>
           </li>
         ))}
