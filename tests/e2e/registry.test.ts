@@ -3,30 +3,12 @@
 
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import type { BrowserContext } from 'playwright-core'
 import { poll } from '../integration/lib/wait.ts'
 import { Demo } from './lib/demo.ts'
+import { arrive, signIn } from './lib/sign-in.ts'
 import { profile, Tab } from './lib/tab.ts'
 
 const start = (t: TestContext, unstale = true) => Demo.start(t, { example: 'registry', unstale })
-
-/** Somebody at the sign-in page, who then signs in. */
-async function arrive(t: TestContext, demo: Demo, name: string, path = '/', context?: BrowserContext): Promise<Tab> {
-  const tab = await Tab.blank(t, context ?? (await profile(t)))
-  /* Nobody is signed in yet, which the page asks. */
-  tab.announce(/\/api\/session$/)
-  await tab.page.goto(demo.url + path)
-  await tab.page.getByRole('button', { name }).click()
-  await tab.page.getByText('Sign out').waitFor()
-  return tab
-}
-
-/** … and is told of changes. */
-async function signIn(t: TestContext, demo: Demo, name: string, path = '/'): Promise<Tab> {
-  const tab = await arrive(t, demo, name, path)
-  await tab.ready()
-  return tab
-}
 
 const go = (tab: Tab, place: string) => tab.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: place, exact: true }).click()
 const stat = (tab: Tab, name: string) => tab.page.locator(`[data-stat="${name}"]`)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { sleep } from '../integration/lib/wait.ts'
 import { Demo } from './lib/demo.ts'
+import { signIn } from './lib/sign-in.ts'
 import { profile, Tab } from './lib/tab.ts'
 
 const folder = join(import.meta.dirname, '..', '..', 'docs', 'images')
@@ -46,14 +47,15 @@ test('the dashboard, which follows', async (t) => {
   await shoot(tab, 'dashboard')
 })
 
-test('the registry, where an administrator sees what another one does', async (t) => {
-  const demo = await Demo.start(t, { example: 'registry' })
-  const tab = await Tab.blank(t, await profile(t, { colorScheme: 'light' }))
-  tab.announce(/\/api\/session$/)
+async function shootOf(t: TestContext, example: string, path: string): Promise<{ demo: Demo; tab: Tab }> {
+  const demo = await Demo.start(t, { example, workers: true, env: { WORK_MS: '400', STEP_MS: '150' } })
+  const tab = await signIn(t, demo, 'Ada Lindgren', path, await profile(t, { colorScheme: 'light' }))
   await tab.page.setViewportSize({ width: 1440, height: 780 })
-  await tab.page.goto(demo.url)
-  await tab.page.getByRole('button', { name: 'Ada Lindgren' }).click()
-  await tab.ready()
+  return { demo, tab }
+}
+
+test('the registry, where an administrator sees what another one does', async (t) => {
+  const { demo, tab } = await shootOf(t, 'registry', '/')
   await aMoment()
   await demo.sql("INSERT INTO users (id, login, name) VALUES ('u-gus', 'gus', 'Gus Berg')")
   await tab.page.locator('[data-stat="users"]').getByText('7').waitFor()
@@ -70,17 +72,6 @@ test('the registry, where an administrator sees what another one does', async (t
   await sleep(600)
   await tab.page.screenshot({ path: join(folder, 'registry-repositories.png') })
 })
-
-async function shootOf(t: TestContext, example: string, path: string): Promise<{ demo: Demo; tab: Tab }> {
-  const demo = await Demo.start(t, { example, workers: true, env: { WORK_MS: '400', STEP_MS: '150' } })
-  const tab = await Tab.blank(t, await profile(t, { colorScheme: 'light' }))
-  tab.announce(/\/api\/session$/)
-  await tab.page.setViewportSize({ width: 1440, height: 780 })
-  await tab.page.goto(demo.url + path)
-  await tab.page.getByRole('button', { name: 'Ada Lindgren' }).click()
-  await tab.ready()
-  return { demo, tab }
-}
 
 test('a podcast whose job has just finished', async (t) => {
   const { tab } = await shootOf(t, 'podcasts', '/podcasts/pod-yeast')
