@@ -321,6 +321,27 @@ void api_request(struct api *api, struct conn *conn, const struct http_request *
     buf_free(&call.headers);
 }
 
+void api_refuse(struct api *api, struct conn *conn, const struct http_request *request)
+{
+    struct call call = {.api = api,
+                        .options = &api->options,
+                        .conn = conn,
+                        .request = request,
+                        .headers = BUF_INIT(CALL_HEADERS_MAX)};
+    enum format format;
+    const struct endpoint *endpoint =
+        endpoints_find(api->options.limits->endpoints, request->path, &format);
+    if (may_talk(&call)) {
+        if (endpoint)
+            crowd_refused(api->options.crowd, format);
+        if (endpoint && !endpoint->dialect.websocket && request->method == HTTP_GET_)
+            streams_send_away(&call);
+        else
+            call_refuse(&call, 503, close_reason_sentence(CLOSE_LIMIT));
+    }
+    buf_free(&call.headers);
+}
+
 /* ---- open WebSockets ---- */
 
 static bool seat_of(void *ctx, struct conn *conn, const struct identity *identity)

@@ -45,6 +45,8 @@ void api_close(struct api *api);
 
 void api_request(struct api *api, struct conn *conn, const struct http_request *request,
                  uint64_t now);
+/* The same of one connection too many: a refusal that its client comes back from. */
+void api_refuse(struct api *api, struct conn *conn, const struct http_request *request);
 /* What a client of an open WebSocket sent; `bytes` of a connection that crowd knows. */
 void api_bytes(struct api *api, struct conn *conn, struct str bytes, uint64_t now,
                uint64_t wall_ms);

@@ -251,8 +251,7 @@ static unsigned give_scopes(struct entry *entry, const struct endpoint *endpoint
     return status;
 }
 
-/* A browser's EventSource never comes back from any other answer than 200. */
-static void refuse_for_now(struct call *call)
+void streams_send_away(struct call *call)
 {
     struct buf body = BUF_INIT(64);
     sse_retry(&body, retry_of(call));
@@ -284,7 +283,7 @@ static void open_endpoint(struct entry *entry, const struct endpoint *endpoint, 
     if (status)
         crowd_refused(options->crowd, format);
     if (is_temporary(status) && !websocket) {
-        refuse_for_now(call);
+        streams_send_away(call);
     } else if (status) {
         entry_refuse(entry, status, entry->err.text);
     } else if (websocket) {

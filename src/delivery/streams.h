@@ -10,3 +10,6 @@ void streams_enter_sse(struct entry *entry);
 void streams_enter_websocket(struct entry *entry);
 /* An endpoint of the configuration, in the words of its dialect. */
 void streams_enter_endpoint(struct entry *entry);
+/* Refuses a client of an SSE endpoint for now, with the one status from which a browser's
+ * EventSource comes back: 200, when to come, and the end. */
+void streams_send_away(struct call *call);

@@ -56,6 +56,12 @@ static void on_request(void *ctx, struct conn *conn, const struct http_request *
     api_request(worker->api, conn, request, uv_now(&worker->loop));
 }
 
+static void on_over_limit(void *ctx, struct conn *conn, const struct http_request *request)
+{
+    struct worker *worker = ctx;
+    api_refuse(worker->api, conn, request);
+}
+
 static void on_bytes(void *ctx, struct conn *conn, struct str bytes)
 {
     struct worker *worker = ctx;
@@ -91,6 +97,7 @@ static void on_turn(void *ctx)
 }
 
 static const struct server_ops ops = {.request = on_request,
+                                      .over_limit = on_over_limit,
                                       .bytes = on_bytes,
                                       .writable = on_writable,
                                       .closed = on_closed,

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/jsontext.h"
 #include "base/mem.h"
+#include "net/intake.h"
 #include "net/listener.h"
 
 #include <errno.h>
@@ -19,10 +20,10 @@
 enum {
     REQUESTS_PER_TURN =
         64, /* of one connection, so that a pipeline does not keep the others waiting */
-    SPARE_MAX = 32,
     LINGER_MS = 2000,
     LINGER_BYTES = 256 * 1024,
-    OVER_LIMIT_MAX = 64, /* of the refused ones that linger; beyond that they are just closed */
+    OVER_LIMIT_MAX =
+        64, /* of those that are there to be refused; beyond that they are just closed */
     REPLY_MAX = 64 * 1024 * 1024,
     REPLY_KEEP = 64 * 1024,
 };
@@ -53,9 +54,16 @@ static const unsigned char timers[] = {
     [CONN_LINGERING] = TIMER_LINGER + 1, [CONN_CLOSING] = 0,
 };
 
+static bool in_http(const struct conn *conn)
+{
+    return conn->state >= CONN_IDLE && conn->state <= CONN_BODY;
+}
+
 static void set_timer(struct conn *conn)
 {
     unsigned timer = timers[conn->state];
+    if (conn->over_limit && in_http(conn))
+        timer = TIMER_LINGER + 1;
     if (conn->flight && conn->state != CONN_CLOSING)
         timer = TIMER_STALLED + 1;
     if (timer == conn->timer)
@@ -93,11 +101,6 @@ static void queue(struct conn *conn)
 static bool ending(const struct conn *conn)
 {
     return conn->state >= CONN_FLUSHING;
-}
-
-static bool in_http(const struct conn *conn)
-{
-    return conn->state >= CONN_IDLE && conn->state <= CONN_BODY;
 }
 
 static bool has_rest(const struct conn *conn)
@@ -180,49 +183,10 @@ static void announce(struct conn *conn)
 
 /* ---- what exists only while a request is on its way ---- */
 
-static void intake_free(struct intake *intake)
-{
-    if (!intake)
-        return;
-    http_reader_free(intake->reader);
-    free(intake->rest);
-    free(intake);
-}
-
-static struct intake *intake_take(struct conn_host *host)
-{
-    struct intake *intake = host->spare;
-    if (intake) {
-        host->spare = intake->next;
-        host->n_spare--;
-        http_reader_clear(intake->reader, &host->limits.http);
-        return intake;
-    }
-    intake = mem_try(sizeof *intake);
-    if (!intake)
-        return NULL;
-    *intake = (struct intake){.reader = http_reader_new(&host->limits.http)};
-    if (intake->reader)
-        return intake;
-    free(intake);
-    return NULL;
-}
-
 static void release_intake(struct conn *conn)
 {
-    struct conn_host *host = conn->host;
-    struct intake *intake = conn->intake;
+    intake_give(conn->host, conn->intake);
     conn->intake = NULL;
-    if (!intake || host->n_spare == SPARE_MAX) {
-        intake_free(intake);
-        return;
-    }
-    free(intake->rest);
-    intake->rest = NULL;
-    http_reader_clear(intake->reader, &host->limits.http);
-    intake->next = host->spare;
-    host->spare = intake;
-    host->n_spare++;
 }
 
 /* Keeps what was read but may not be looked at yet. `bytes` may be the end of the rest itself. */
@@ -340,6 +304,11 @@ static void refuse(struct conn *conn, unsigned status, const char *reason, enum 
     close_when_out(conn, why);
 }
 
+static void refuse_over_limit(struct conn *conn)
+{
+    refuse(conn, 503, close_reason_sentence(CLOSE_LIMIT), CLOSE_LIMIT);
+}
+
 /* The peer takes bytes again. */
 static void flush(struct conn *conn)
 {
@@ -365,14 +334,15 @@ static void hand_over(struct conn *conn)
     struct conn_host *host = conn->host;
     const struct http_request *request = http_reader_request(conn->intake->reader);
     move(conn, CONN_WAITING);
-    conn->known = true;
+    conn->known = !conn->over_limit;
     conn->keep_alive = request->keep_alive;
     conn->head_only = request->method == HTTP_HEAD_;
     conn->old = request->minor == 0;
     host->stats.requests++;
     conn->in_request = true;
-    host->ops->request(host->ctx, conn, request);
+    (conn->over_limit ? host->ops->over_limit : host->ops->request)(host->ctx, conn, request);
     conn->in_request = false;
+    CHECK(!conn->over_limit || ending(conn));
 }
 
 /* Bytes of `bytes` that were used. */
@@ -386,12 +356,18 @@ static size_t take_http(struct conn *conn, struct str bytes)
     size_t used = 0;
     switch (http_reader_feed(reader, bytes, &used)) {
     case HTTP_MORE:
-        if (http_reader_in_body(reader) && conn->state != CONN_BODY)
+        if (conn->over_limit && http_reader_in_body(reader))
+            refuse_over_limit(conn);
+        else if (http_reader_in_body(reader) && conn->state != CONN_BODY)
             move(conn, CONN_BODY);
         else if (!http_reader_idle(reader) && conn->state == CONN_IDLE)
             move(conn, CONN_HEAD);
         break;
     case HTTP_HEAD:
+        if (conn->over_limit) {
+            refuse_over_limit(conn);
+            break;
+        }
         move(conn, CONN_BODY);
         emit(conn, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         break;
@@ -515,7 +491,10 @@ static void on_due(void *ctx, struct deadline *deadline, unsigned class)
         close_now(conn, CLOSE_STALLED);
         break;
     case TIMER_LINGER:
-        close_now(conn, conn->reason);
+        if (in_http(conn))
+            refuse_over_limit(conn);
+        else
+            close_now(conn, conn->reason);
         break;
     }
 }
@@ -537,11 +516,7 @@ void conn_host_init(struct conn_host *host, const struct server_options *options
 
 void conn_host_free(struct conn_host *host)
 {
-    while (host->spare) {
-        struct intake *next = host->spare->next;
-        intake_free(host->spare);
-        host->spare = next;
-    }
+    intake_free_spare(host);
     buf_free(&host->reply);
     conns_free(&host->conns);
 }
@@ -638,7 +613,8 @@ struct conn *conn_open_over_limit(struct conn_host *host, int fd)
         host->n_over_limit++;
         conn->over_limit = true;
         move(conn, CONN_IDLE);
-        refuse(conn, 503, close_reason_sentence(CLOSE_LIMIT), CLOSE_LIMIT);
+        if (!host->ops->over_limit)
+            refuse_over_limit(conn);
     }
     return conn;
 }
@@ -679,12 +655,12 @@ static void respond(struct conn *conn, unsigned status, struct str headers, stru
     if (ending(conn))
         return;
     CHECK(conn->state == CONN_WAITING);
-    bool keep_alive = conn->keep_alive && !last && !conn->host->no_keep_alive;
+    bool keep_alive = conn->keep_alive && !last && !conn->over_limit && !conn->host->no_keep_alive;
     emit_response(conn, status, headers, body, keep_alive);
     if (ending(conn))
         return;
     if (!keep_alive) {
-        close_when_out(conn, CLOSE_DONE);
+        close_when_out(conn, conn->over_limit ? CLOSE_LIMIT : CLOSE_DONE);
         return;
     }
     move(conn, CONN_IDLE);

@@ -14,6 +14,9 @@
  * peer's bytes with a reset, which takes the response away from it. For the owner
  * the connection is over when LINGERING begins.
  *
+ * One too many (`over_limit`) is of these states too, but never of a stream, and for no longer than
+ * it may linger: by then it was refused, in the words of its request if that came whole.
+ *
  * Reading is by edges: `unread` says that the socket may hold something that no further
  * edge announces, so it is cleared only by a read that found less than it asked for.
  * While a request waits for its response, or a response waits for its peer, nothing is
@@ -22,6 +25,7 @@
 
 #include "base/buf.h"
 #include "net/deadlines.h"
+#include "net/intake.h"
 #include "net/server.h"
 
 enum conn_state {
@@ -34,14 +38,6 @@ enum conn_state {
     CONN_FLUSHING,
     CONN_LINGERING,
     CONN_CLOSING,
-};
-
-/* What exists only while a request is on its way. */
-struct intake {
-    struct intake *next; /* among the spare ones */
-    struct http_reader *reader;
-    char *rest; /* read from the socket, not yet looked at */
-    size_t rest_at, rest_n;
 };
 
 /* There is one for each open stream, so every field is looked at twice; what conn_send needs comes
@@ -126,6 +122,6 @@ unsigned conn_host_open(const struct conn_host *host);
 
 /* Takes over a fresh descriptor. NULL when there is no memory: the descriptor is closed. */
 struct conn *conn_open(struct conn_host *host, int fd);
-/* The same for one too many: it is answered with 503. */
+/* The same for one too many, which is there only to be refused. */
 struct conn *conn_open_over_limit(struct conn_host *host, int fd);
 void conn_event(struct conn *conn, uint32_t events);

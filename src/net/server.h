@@ -42,10 +42,13 @@
 struct server;
 struct conn;
 
-/* All are called on the loop's thread; none may be NULL. */
+/* All are called on the loop's thread; only `over_limit` may be NULL. */
 struct server_ops {
     /* The request lives until this returns or the response is given, whichever is later. */
     void (*request)(void *ctx, struct conn *conn, const struct http_request *request);
+    /* Of a connection beyond the limit: refuses it by conn_respond before this returns. Where it is
+     * NULL, and where no whole request without a body comes soon, the refusal is 503. */
+    void (*over_limit)(void *ctx, struct conn *conn, const struct http_request *request);
     void (*bytes)(void *ctx, struct conn *conn, struct str bytes);
     void (*writable)(void *ctx, struct conn *conn);
     void (*closed)(void *ctx, struct conn *conn, enum close_reason reason);
@@ -55,7 +58,7 @@ struct server_ops {
 
 struct server_limits {
     struct http_limits http;
-    unsigned connections;  /* of this server; one more gets 503 and is closed */
+    unsigned connections;  /* of this server; one more is refused and closed */
     uint64_t head_ms;      /* from the first byte of a request to the end of its head */
     uint64_t body_ms;      /* from the end of the head to the end of the body */
     uint64_t keepalive_ms; /* between requests, and from accept to the first byte */

@@ -211,6 +211,31 @@ test('who comes during a drain is told when to come back, not that it is over', 
   }
 })
 
+test('who is one too many is told when to come back, in every dialect, and comes in when there is room', async (t) => {
+  const server = await serve(t, settings({ limits: { connections: 5 } }))
+  const inside = await Promise.all(Array.from({ length: 5 }, () => sse(t, server, REGISTRY)))
+  for (const [path, headers] of [[REGISTRY, {}], [`${STUDIO}?user=7`, {}], [DOCUMENTS, MINE]] as const) {
+    const stream = await sse(t, server, path, { Origin: `http://localhost:${server.at.port}`, ...headers })
+    assert.equal(stream.status, 200)
+    assert.equal(stream.type, 'text/event-stream')
+    await stream.end()
+    assert.match(stream.text, /^retry: \d+\n\n$/)
+  }
+  const wrong = await sse(t, server, REGISTRY, { Origin: 'https://evil.example' })
+  assert.equal(wrong.status, 403)
+  const native = await server.ask('/v1/position')
+  assert.deepEqual([native.status, native.headers.get('retry-after')], [503, '1'])
+  const count = `unstale_endpoint_refused_total{endpoint="${DOCUMENTS}"}`
+  await poll('counted', async () => (await server.metric(count)) === 1)
+  assert.ok((await server.metric('unstale_connections_refused_total')) >= 5)
+  inside[0]?.cut()
+  await poll('room', async () => {
+    const stream = await sse(t, server, `${STUDIO}?user=7`)
+    if (!/connected/.test(await stream.next().catch(() => ''))) return false
+    return true
+  })
+})
+
 test('what will never be right is refused for good', async (t) => {
   const server = await serve(t, settings())
   const refused: [string, Record<string, string>, number, RegExp][] = [

@@ -333,6 +333,95 @@ static void answers_503_to_one_too_many(void **state)
     rig_free(rig);
 }
 
+static void on_over_limit(void *ctx, struct conn *conn, const struct http_request *request)
+{
+    struct rig *rig = ctx;
+    buf_printf(&rig->events, "refused %.*s; ", STR_ARG(request->path));
+    conn_respond(conn, 200, STR("X-Kind: refusal\r\n"), request->path);
+}
+
+static struct rig *full_rig(void)
+{
+    struct rig *rig = rig_new(three_connections);
+    rig->ops.over_limit = on_over_limit;
+    for (unsigned i = 0; i < 3; i++)
+        rig_connect(rig);
+    rig_until(rig, server_stats(rig->server)->open == 3);
+    return rig;
+}
+
+static void refuses_one_too_many_in_the_words_of_its_request(void **state)
+{
+    struct rig *rig = full_rig();
+    struct client *extra = rig_connect(rig);
+    struct str request = GET("/echo");
+    for (size_t i = 0; i < request.n; i++) {
+        uint64_t seen = server_stats(rig->server)->bytes_in;
+        rig_send(extra, (struct str){.p = request.p + i, .n = 1});
+        rig_until(rig, server_stats(rig->server)->bytes_in > seen);
+    }
+    rig_until(rig, extra->ended);
+    assert_true(str_starts(buf_slice(&extra->in), STR("HTTP/1.1 200 OK\r\n")));
+    assert_true(rig_has(&extra->in, "Connection: close\r\n"));
+    assert_true(rig_has(&extra->in, "\r\n\r\n/echo"));
+    rig_leave(extra, false);
+    rig_until(rig, server_stats(rig->server)->closed[CLOSE_LIMIT] == 1);
+    assert_text(buf_slice(&rig->events), "refused /echo; ");
+    assert_int_equal(server_stats(rig->server)->refused, 1);
+    assert_int_equal(server_stats(rig->server)->open, 3);
+    rig_free(rig);
+}
+
+static void refuses_one_too_many_that_has_more_to_say(void **state)
+{
+    static const char *const requests[] = {
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\nbegin",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        "GET /later HTTP/1.1\r\nHo", /* and no more */
+        "",
+    };
+    struct rig *rig = full_rig();
+    struct client *clients[4];
+    for (unsigned i = 0; i < 4; i++)
+        rig_send(clients[i] = rig_connect(rig), str_of(requests[i]));
+    for (unsigned i = 0; i < 4; i++) {
+        rig_until(rig, clients[i]->ended);
+        assert_true(str_starts(buf_slice(&clients[i]->in), STR("HTTP/1.1 503 ")));
+        assert_int_equal(rig_count(&clients[i]->in, "HTTP/1.1"), 1);
+    }
+    rig_until(rig, server_stats(rig->server)->closed[CLOSE_LIMIT] == 4);
+    assert_text(buf_slice(&rig->events), "");
+    rig_free(rig);
+}
+
+static void reads_of_some_too_many_only(void **state)
+{
+    enum { SOME = 64, MORE = 20 };
+    struct rig *rig = full_rig();
+    int fds[SOME + MORE];
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = rig_port(rig->server),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (unsigned i = 0; i < SOME + MORE; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&to, sizeof to), 0);
+    }
+    /* They say nothing: those beyond the reserve are closed at once, the others when their time is
+     * over. */
+    rig_until(rig, server_stats(rig->server)->refused == SOME + MORE);
+    assert_true(server_stats(rig->server)->closed[CLOSE_LIMIT] >= MORE);
+    for (unsigned i = 0; i < SOME + MORE; i++)
+        close(fds[i]);
+    rig_until(rig, server_stats(rig->server)->closed[CLOSE_LIMIT] +
+                           server_stats(rig->server)->closed[CLOSE_PEER] ==
+                       SOME + MORE);
+    struct client *extra = rig_connect(rig);
+    rig_send(extra, GET("/echo"));
+    rig_until(rig, extra->ended);
+    assert_true(rig_has(&extra->in, "X-Kind: refusal"));
+    rig_free(rig);
+}
+
 static void lives_on_without_descriptors(void **state)
 {
     struct rig *rig = rig_new(NULL);
@@ -610,6 +699,9 @@ int main(void)
         cmocka_unit_test(gives_slow_peers_up_in_their_time),
         cmocka_unit_test(new_limits_hold_for_running_time_outs),
         cmocka_unit_test(answers_503_to_one_too_many),
+        cmocka_unit_test(refuses_one_too_many_in_the_words_of_its_request),
+        cmocka_unit_test(refuses_one_too_many_that_has_more_to_say),
+        cmocka_unit_test(reads_of_some_too_many_only),
         cmocka_unit_test(lives_on_without_descriptors),
         cmocka_unit_test(outlives_churn),
         cmocka_unit_test(a_paused_server_takes_nobody_and_lets_go),
