@@ -31,15 +31,15 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "source/pg_asker.h"
+#include "source/pg_canary.h"
 #include "source/pg_conn.h"
 #include "source/pg_inbox.h"
-#include "source/pg_text.h"
+#include "source/pg_payloads.h"
 #include "source/pg_trigger_body.h"
 #include "source/pg_trigger_watch.h"
 #include "source/sqltext.h"
 #include "wire/pg_notify.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,10 +52,8 @@ enum {
     FIRST_MS = 200,
     MAX_MS = 10000,
     SLICE = 200, /* notifications a loop turn */
-    PAYLOAD_MEMORY = 4 << 20,
     WATCH_MEMORY = 64 << 20,
     SQL_MAX = 4 << 20,
-    CANARY_MAX = 64,
     WHY_MAX = ERR_MAX,
 };
 
@@ -90,9 +88,6 @@ static const bool moves[STATES][STATES] = {
 /* Of PROVING, in this order. */
 enum step { STEP_IDENTITY, STEP_LISTEN, STEP_CANARY, STEP_TABLES };
 
-/* Whose trigger a notification in the inbox is of. */
-enum tag { TAG_OURS, TAG_FOREIGN };
-
 struct pg_listen {
     struct source source;
     enum state state;
@@ -114,22 +109,17 @@ struct pg_listen {
     long server_pid;        /* that really serves `conn` */
     bool pooled;            /* somebody stands between it and us */
     bool asking;
-    uint64_t heard_at;     /* a notification, or the start */
-    uint64_t canary_until; /* 0: none is out */
-    char canary[CANARY_MAX];
+    uint64_t heard_at; /* a notification, or the start */
+    struct pg_canary canary;
     uint64_t proved_at, tables_at;
 
     struct rolls rolls;
     struct pg_asker *asker; /* NULL: there is nothing to be asked */
-    /* Canaries that answers wait for: numbers of the last one that was wanted, sent, has come, has
-     * come with everything in front of it complete, has all of that handed on. */
-    uint64_t fence_wanted, fence_sent, fence_came, fence_closed, fence_passed;
-
-    struct pg_inbox inbox;
-    struct arena payload; /* of the one that is handed on */
+    struct pg_inbox inbox;  /* tagged with enum pg_payload_of */
+    struct pg_payloads payloads;
     struct pg_trigger_watch triggers;
 
-    uint64_t connects, payloads, overflows, errors, refused;
+    uint64_t connects;
 
     unsigned handles;
     bool stopping;
@@ -157,70 +147,12 @@ static void gap_all(struct pg_listen *s, const char *reason)
 
 /* ---- handing on ---- */
 
-/* A trigger of somebody else's may call a table as its rule does. */
-static struct str table_of(const struct pg_listen *s, struct str resource)
-{
-    for (size_t i = 0; i < s->watch.n_tables; i++)
-        if (str_equal(s->watch.tables[i].table, resource))
-            return resource;
-    for (size_t i = 0; i < s->watch.n_tables; i++)
-        if (str_equal(s->watch.tables[i].name, resource))
-            return s->watch.tables[i].table;
-    return resource;
-}
-
-static void hand_payload(struct pg_listen *s, enum tag tag, struct str payload)
-{
-    struct pg_notify notify;
-    struct err err = ERR_INIT;
-    arena_clear(&s->payload);
-    bool ok = tag == TAG_FOREIGN ? pg_notify_parse_foreign(payload, &s->payload, &notify, &err)
-                                 : pg_notify_parse(payload, &s->payload, &notify, &err);
-    if (!ok) {
-        s->refused++;
-        log_warn(s->log, "postgres", "%s: a notification on the channel %s is not understood: %s",
-                 s->source.name, tag == TAG_FOREIGN ? s->channel : PG_CHANNEL, err.text);
-        gap_all(s, "a notification is not understood");
-        return;
-    }
-    s->payloads++;
-    if (notify.kind == PG_NOTIFY_OVERFLOW)
-        s->overflows++;
-    if (notify.error.n) {
-        s->errors++;
-        log_warn(s->log, "postgres",
-                 "%s: the trigger of %.*s failed (SQLSTATE %.*s), so everything in the table is "
-                 "stale; run: unstale doctor -c CONFIG",
-                 s->source.name, STR_ARG(notify.table), STR_ARG(notify.error));
-    }
-    for (size_t i = 0; i < notify.n; i++) {
-        if (tag == TAG_FOREIGN)
-            notify.changes[i].resource = table_of(s, notify.changes[i].resource);
-        s->source.sink.change(s->source.sink.ctx, &s->source, &notify.changes[i]);
-    }
-}
-
-/* ---- answers wait for a canary ---- */
-
 static void pass_fence(struct pg_listen *s)
 {
     if (!s->asker || s->state != FOLLOWING || pg_inbox_has_closed(&s->inbox))
         return;
-    s->fence_passed = s->fence_closed;
+    pg_canary_pass(&s->canary);
     pg_asker_look(s->asker);
-}
-
-static void fence_came(struct pg_listen *s)
-{
-    s->fence_came = s->fence_sent;
-    if (!pg_inbox_has_open(&s->inbox))
-        s->fence_closed = s->fence_came;
-}
-
-/* Those that are out will not come. */
-static void drop_fences(struct pg_listen *s)
-{
-    s->fence_sent = s->fence_came = s->fence_closed = s->fence_passed;
 }
 
 /* Notifications of one loop turn. True: there are more. */
@@ -236,7 +168,7 @@ static bool hand_slice(struct pg_listen *s)
             pass_fence(s);
             return false;
         }
-        hand_payload(s, (enum tag)tag, payload);
+        pg_payloads_hand(&s->payloads, (enum pg_payload_of)tag, payload);
     }
     return true;
 }
@@ -293,9 +225,8 @@ static void drop_connections(struct pg_listen *s)
     drop(s, &s->prober);
     drop(s, &s->conn);
     s->asking = false;
-    s->canary_until = 0;
     pg_inbox_clear(&s->inbox);
-    drop_fences(s);
+    pg_canary_forget(&s->canary);
 }
 
 /* What came of it is handed on; a gap follows once it is listened to again. */
@@ -338,7 +269,7 @@ static bool answered(struct pg_listen *s, struct pg_conn *conn, const PGresult *
     struct err err = ERR_INIT;
     s->asking = false;
     pg_inbox_close(&s->inbox);
-    s->fence_closed = s->fence_came;
+    pg_canary_close(&s->canary);
     if (!is_bad(result))
         return true;
     pg_conn_complaint(conn, result, &err);
@@ -350,16 +281,8 @@ static bool answered(struct pg_listen *s, struct pg_conn *conn, const PGresult *
 
 static void write_canary(struct pg_listen *s, struct buf *sql)
 {
-    struct buf json = BUF_INIT(CANARY_MAX);
-    buf_printf(&json, "{\"v\":1,\"canary\":\"%016" PRIx64 "\"}", random_u64());
-    memcpy(s->canary, json.data, json.len);
-    s->canary[json.len] = '\0';
-    buf_text(sql, "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_notify('" PG_CHANNEL "', ");
-    pg_text_string(sql, buf_slice(&json));
-    buf_text(sql, ")");
+    pg_canary_write(&s->canary, sql, random_u64(), uv_now(s->loop) + s->timeout_ms);
     buf_byte(sql, '\0');
-    buf_free(&json);
-    s->canary_until = uv_now(s->loop) + s->timeout_ms;
 }
 
 static void on_canary_sent(void *ctx, struct pg_conn *conn, const PGresult *result)
@@ -379,9 +302,8 @@ static void send_canary(struct pg_listen *s)
 
 static void canary_came(struct pg_listen *s)
 {
-    s->canary_until = 0;
-    s->canary[0] = '\0';
-    fence_came(s);
+    if (!pg_inbox_has_open(&s->inbox))
+        pg_canary_close(&s->canary);
     if (s->state == PROVING && s->step == STEP_CANARY) {
         drop(s, &s->prober);
         s->step = STEP_TABLES;
@@ -453,7 +375,7 @@ static void on_written(void *ctx, struct str resource)
     struct pg_listen *s = ctx;
     struct buf json = BUF_INIT(PG_NOTIFY_MAX);
     pg_notify_write_truncate(&json, resource);
-    pg_inbox_add(&s->inbox, TAG_OURS, buf_slice(&json));
+    pg_inbox_add(&s->inbox, PG_PAYLOAD_OURS, buf_slice(&json));
     buf_free(&json);
 }
 
@@ -515,7 +437,8 @@ static void on_listening(void *ctx, struct pg_conn *conn, const PGresult *result
     if (!answered(s, conn, result, "LISTEN failed"))
         return;
     s->step = STEP_CANARY;
-    s->canary_until = uv_now(s->loop) + 2 * s->timeout_ms; /* with the time to connect */
+    pg_canary_expect(&s->canary,
+                     uv_now(s->loop) + 2 * s->timeout_ms); /* with the time to connect */
     s->prober = open_connection(s, &prober_ops);
 }
 
@@ -565,15 +488,14 @@ static void on_ready(void *ctx, struct pg_conn *conn)
 static void on_notified(void *ctx, struct pg_conn *conn, struct str channel, struct str payload)
 {
     struct pg_listen *s = ctx;
-    static const char canary[] = "{\"v\":1,\"canary\":";
     bool ours = str_is(channel, PG_CHANNEL);
     s->heard_at = uv_now(s->loop);
-    if (ours && str_starts(payload, str_of(canary))) {
-        if (s->canary[0] && str_is(payload, s->canary))
+    if (ours && pg_canary_is_one(payload)) {
+        if (pg_canary_take(&s->canary, payload))
             canary_came(s);
         return; /* or another server's */
     }
-    pg_inbox_add(&s->inbox, ours ? TAG_OURS : TAG_FOREIGN, payload);
+    pg_inbox_add(&s->inbox, ours ? PG_PAYLOAD_OURS : PG_PAYLOAD_FOREIGN, payload);
     pump(s);
 }
 
@@ -591,7 +513,7 @@ static void on_fence(void *ctx, struct pg_conn *conn, const PGresult *result)
 
 static bool canary_is_due(const struct pg_listen *s)
 {
-    return s->canary_until == 0 && uv_now(s->loop) - s->heard_at >= s->timeout_ms / 2;
+    return !pg_canary_is_out(&s->canary) && uv_now(s->loop) - s->heard_at >= s->timeout_ms / 2;
 }
 
 static bool tables_are_due(const struct pg_listen *s)
@@ -622,8 +544,8 @@ static void ask_next(struct pg_listen *s)
     /* The tables first, or a steady stream of notifications would leave no time for them. */
     if (tables_are_due(s))
         ask(s, s->tables_sql.data, on_tables);
-    else if (s->fence_wanted > s->fence_sent && s->canary_until == 0) {
-        s->fence_sent = s->fence_wanted;
+    else if (pg_canary_is_wanted(&s->canary)) {
+        pg_canary_serve(&s->canary);
         send_canary(s);
     } else if (pg_inbox_has_open(&s->inbox))
         ask(s, "SELECT 1", on_fence);
@@ -650,7 +572,7 @@ static void on_pulse(uv_timer_t *timer)
 {
     struct pg_listen *s = timer->data;
     uint64_t now = uv_now(s->loop);
-    if (s->canary_until != 0 && now > s->canary_until) {
+    if (pg_canary_is_missing(&s->canary, now)) {
         canary_is_missing(s);
         return;
     }
@@ -666,16 +588,16 @@ static void on_pulse(uv_timer_t *timer)
 static bool on_reached(void *ctx, uint64_t *lsn)
 {
     const struct pg_listen *s = ctx;
-    *lsn = s->fence_passed;
+    *lsn = pg_canary_passed(&s->canary);
     return s->state == FOLLOWING && s->source.said.any && s->source.said.current;
 }
 
 static uint64_t on_wanted(void *ctx)
 {
     struct pg_listen *s = ctx;
-    s->fence_wanted++;
+    uint64_t fence = pg_canary_want(&s->canary);
     ask_next(s);
-    return s->fence_wanted;
+    return fence;
 }
 
 static void on_told(void *ctx, struct roll_question *question, const struct roll_answer *answer)
@@ -782,7 +704,7 @@ static void listen_free(struct source *source)
     pg_trigger_watch_free(&s->triggers);
     pg_inbox_free(&s->inbox);
     pg_target_free(s->target);
-    arena_free(&s->payload);
+    pg_payloads_free(&s->payloads);
     arena_free(&s->arena);
     buf_free(&s->tables_sql);
     free((char *)s->source.name);
@@ -796,14 +718,6 @@ static size_t listen_numbers(const struct source *source, struct source_number *
     const struct source_number numbers[] = {
         {"unstale_notify_connects_total", "Times that LISTEN began; each is a reset.", true,
          s->connects},
-        {"unstale_notify_payloads_total", "Notifications that were understood.", true, s->payloads},
-        {"unstale_notify_overflows_total",
-         "Of those, statements with more rows than fit: the whole table is stale.", true,
-         s->overflows},
-        {"unstale_notify_trigger_errors_total",
-         "Of those, triggers that failed (see the log of PostgreSQL).", true, s->errors},
-        {"unstale_notify_refused_total", "Notifications that were not understood; each is a reset.",
-         true, s->refused},
         {"unstale_notify_tables_untold", "Tables whose triggers are missing, disabled or others.",
          false, s->triggers.untold},
         {"unstale_notify_queue_percent",
@@ -813,7 +727,7 @@ static size_t listen_numbers(const struct source *source, struct source_number *
     enum { N = sizeof numbers / sizeof numbers[0] };
     for (size_t i = 0; i < N; i++)
         out[i] = numbers[i];
-    return N;
+    return N + pg_payloads_numbers(&s->payloads, out + N);
 }
 
 static const struct source_ops ops = {
@@ -847,7 +761,6 @@ struct source *pg_listen_new(const struct pg_listen_options *options,
     s->log = options->log;
     s->loop = options->loop;
     arena_init(&s->arena, WATCH_MEMORY);
-    arena_init(&s->payload, PAYLOAD_MEMORY);
     pg_inbox_init(&s->inbox);
     s->watch = watch_copy(options->watch, &s->arena);
     if (options->rolls)
@@ -859,6 +772,9 @@ struct source *pg_listen_new(const struct pg_listen_options *options,
                                             .ctx = s,
                                             .missed = on_missed,
                                             .written = on_written};
+    s->payloads = (struct pg_payloads){
+        .source = &s->source, .watch = &s->watch, .channel = s->channel, .log = options->log};
+    pg_payloads_init(&s->payloads);
     s->tables_sql = BUF_INIT(SQL_MAX);
     pg_trigger_tables_query(&s->tables_sql, &s->watch);
     buf_byte(&s->tables_sql, '\0');

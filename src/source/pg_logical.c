@@ -22,22 +22,18 @@
 #include "base/random.h"
 #include "source/pg_asker.h"
 #include "source/pg_hold.h"
-#include "source/pg_opening.h"
-#include "source/pg_stream.h"
+#include "source/pg_replication.h"
 #include "source/pg_survey.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     PULSE_MS = 250,
-    STATUS_MS = 5000,     /* between two status updates */
     SURVEY_MS = 30000,    /* publication and identities are looked at again */
     TROUBLE_MS = 2000,    /* likewise, while something is wrong */
     UNANSWERED_MS = 1000, /* a stop of PostgreSQL is not kept waiting for longer */
-    QUIET_MS = 1000,      /* so long a transaction may stay open without a row */
     STABLE_MS = 10000,    /* after that a connection has proved good */
     FIRST_MS = 200,
     MAX_MS = 10000,
@@ -79,17 +75,13 @@ struct pg_logical {
     struct pg_survey *survey;
     struct pg_hold *hold;
     struct rolls rolls;
-    struct pg_asker *asker; /* NULL: there is nothing to be asked */
-    bool moves_rights;      /* the open transaction touched a table of the rolls */
-    struct pg_conn *conn;
-    struct pg_opening *opening;
-    struct pg_stream *stream;
-    struct pg_place place;  /* settled; known once it was opened */
-    uint64_t applied;       /* of the last stream */
-    bool blocked;           /* the stream waits to be given its bytes again */
-    uint32_t stranger;      /* a table that the survey under way is to find */
-    uint64_t waiting_since; /* for a slot; 0: not */
-    uint64_t opened_at, answered_at, heard_at, status_at, surveyed_at, slot_at;
+    struct pg_asker *asker;             /* NULL: there is nothing to be asked */
+    bool moves_rights;                  /* the open transaction touched a table of the rolls */
+    struct pg_replication *replication; /* OPENING and STREAMING */
+    struct pg_place place;              /* settled; known once it was opened */
+    uint64_t applied;                   /* of the last stream */
+    uint32_t stranger;                  /* a table that the survey under way is to find */
+    uint64_t opened_at, answered_at, surveyed_at, slot_at;
     bool survey_due;
 
     uint64_t connects, emitted_wrong;
@@ -153,22 +145,21 @@ static void handle_is_gone(void *ctx)
     s->done(s->done_ctx);
 }
 
+static struct pg_stream *stream_of(const struct pg_logical *s)
+{
+    return pg_replication_stream(s->replication);
+}
+
 /* No replication any more. */
 static void drop_replication(struct pg_logical *s)
 {
-    if (s->stream) {
-        pg_stream_break(s->stream);
-        s->applied = pg_stream_applied(s->stream);
-    }
-    pg_opening_free(s->opening);
-    pg_stream_free(s->stream);
-    if (s->conn)
-        pg_conn_close(s->conn, handle_is_gone, s);
-    s->opening = NULL;
-    s->stream = NULL;
-    s->conn = NULL;
-    s->blocked = false;
-    s->waiting_since = 0;
+    if (!s->replication)
+        return;
+    pg_replication_break(s->replication);
+    if (s->state == STREAMING)
+        s->applied = pg_stream_applied(stream_of(s));
+    pg_replication_close(s->replication, handle_is_gone, s);
+    s->replication = NULL;
 }
 
 /* Whatever is under way ends; it is tried again. */
@@ -182,45 +173,26 @@ static void leave(struct pg_logical *s, const char *why)
 
 /* ---- the positions ---- */
 
-static int64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return pgoutput_time_us((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-}
-
 static void settle_place(struct pg_logical *s)
 {
     if (s->state == STREAMING && pg_hold_is_empty(s->hold))
-        s->place.lsn = pg_stream_applied(s->stream);
+        s->place.lsn = pg_stream_applied(stream_of(s));
 }
 
 /* PostgreSQL does not stop before its walsenders have been confirmed everything, and while it stops
  * it answers no questions, so what readers see cannot be waited for. Nobody reads a temporary slot
  * again: what is in the index is done. With a permanent one, see leave_unanswered. */
-static uint64_t confirmed(const struct pg_logical *s)
+static uint64_t on_confirmed(void *ctx)
 {
-    return s->permanent ? s->place.lsn : pg_stream_applied(s->stream);
-}
-
-static void send_status(struct pg_logical *s, bool reply)
-{
-    char bytes[PGOUTPUT_STATUS_BYTES];
+    struct pg_logical *s = ctx;
     settle_place(s);
-    const uint64_t done = confirmed(s);
-    const struct pgoutput_status status = {
-        .written = done, .flushed = done, .applied = done, .now_us = now_us(), .reply = reply};
-    pgoutput_status(&status, bytes);
-    pg_conn_put(s->conn, (struct str){.p = bytes, .n = sizeof bytes});
-    s->status_at = uv_now(s->loop);
+    return s->permanent ? s->place.lsn : pg_stream_applied(stream_of(s));
 }
 
 static void go_on(struct pg_logical *s)
 {
-    if (!s->blocked)
-        return;
-    s->blocked = false;
-    pg_conn_resume(s->conn);
+    if (s->state == STREAMING)
+        pg_replication_resume(s->replication);
 }
 
 /* ---- the stream's calls ---- */
@@ -265,27 +237,11 @@ static bool on_described(void *ctx, const struct pgoutput_relation *relation)
 static void on_learned(void *ctx, const struct pg_relation *relation, enum pg_learned learned)
 {
     struct pg_logical *s = ctx;
-    struct pg_relations *relations = pg_stream_relations(s->stream);
-    const struct pg_catalog *catalog = pg_survey_catalog(s->survey);
-    const struct pg_table *table = pg_catalog_find(catalog, relation->oid);
-    const struct pg_table *root = table ? pg_catalog_find(catalog, table->root) : NULL;
-    struct str *key;
-    size_t n = 0;
     /* What it lacks may be news since the last survey, which says it aloud. */
     if (learned == PG_LEARNED_SHAPE ||
         (learned == PG_LEARNED_TABLE && relation->n_missing + relation->n_uncovered > 0))
         s->survey_due = true;
-    if (!root)
-        return;
-    uint32_t oid = relation->oid;
-    if (root != table)
-        pg_relations_set_root(relations, oid, root->schema, root->name);
-    key = mem_array(table->n_columns + 1, sizeof *key);
-    for (size_t i = 0; i < table->n_columns; i++)
-        if (table->columns[i].key)
-            key[n++] = table->columns[i].name;
-    pg_relations_set_key(relations, oid, key, n);
-    free(key);
+    pg_survey_teach(s->survey, pg_stream_relations(stream_of(s)), relation->oid);
 }
 
 static void on_emitted(void *ctx, struct str content)
@@ -312,33 +268,7 @@ static const struct pg_stream_ops stream_ops = {.begin = on_begin,
                                                 .learned = on_learned,
                                                 .emitted = on_emitted};
 
-/* ---- the replication connection ---- */
-
-static bool on_data(void *ctx, struct pg_conn *conn, struct str bytes)
-{
-    struct pg_logical *s = ctx;
-    struct err err = ERR_INIT;
-    s->heard_at = uv_now(s->loop);
-    switch (pg_stream_take(s->stream, bytes, &err)) {
-    case PG_STREAM_TAKEN:
-        if (pg_stream_wants_reply(s->stream))
-            send_status(s, false);
-        if (s->asker)
-            pg_asker_look(s->asker);
-        return true;
-    case PG_STREAM_LATER:
-        s->blocked = true;
-        return false;
-    case PG_STREAM_BROKEN:
-        break;
-    }
-    /* What was read of it so far is not to be trusted, so neither is where it was. */
-    s->place.known = false;
-    log_error(s->log, "postgres", "%s: what the server sends cannot be read: %s", s->source.name,
-              err.text);
-    leave(s, err.text);
-    return true;
-}
+/* ---- the replication's calls ---- */
 
 static void on_opened(void *ctx, const struct pg_opened *opened)
 {
@@ -349,9 +279,8 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
     move(s, STREAMING);
     s->place = opened->here;
     s->place.tables = tables;
-    s->stream = pg_stream_new(&s->watch, applied, &stream_ops, s);
-    s->opened_at = s->answered_at = s->heard_at = s->surveyed_at = uv_now(s->loop);
-    s->status_at = 0;
+    pg_replication_follow(s->replication, applied);
+    s->opened_at = s->answered_at = s->surveyed_at = uv_now(s->loop);
     s->connects++;
     if (opened->other) {
         /* What was waited for is of another history. */
@@ -366,60 +295,48 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
     /* A commit before the beginning of the slot is not read, and readers may not see it yet. */
     if (opened->gap && (pg_survey_server(s->survey)->synchronous || s->readers))
         pg_hold_add_older(s->hold, opened->here.lsn);
-    pg_opening_free(s->opening);
-    s->opening = NULL;
-    s->waiting_since = 0;
     say_standing(s);
-    send_status(s, false);
+    pg_replication_report(s->replication);
 }
 
-static void on_refused(void *ctx, const char *why)
-{
-    leave(ctx, why);
-}
-
-static void on_waiting(void *ctx)
+static void on_lost(void *ctx, const char *why, bool garbled)
 {
     struct pg_logical *s = ctx;
-    s->waiting_since = uv_now(s->loop);
+    if (garbled) {
+        /* What was read of it so far is not to be trusted, so neither is where it was. */
+        s->place.known = false;
+        log_error(s->log, "postgres", "%s: what the server sends cannot be read: %s",
+                  s->source.name, why);
+    }
+    leave(s, why);
 }
 
-static void on_ready(void *ctx, struct pg_conn *conn)
+static void on_taken(void *ctx)
 {
     struct pg_logical *s = ctx;
-    const struct pg_opening_options options = {.conn = conn,
-                                               .side = s->side,
-                                               .publication = s->publication,
-                                               .slot = s->slot_name,
-                                               .permanent = s->permanent,
-                                               .cursor = s->place,
-                                               .timeout_ms = s->timeout_ms,
-                                               .ctx = s,
-                                               .opened = on_opened,
-                                               .refused = on_refused,
-                                               .waiting = on_waiting};
-    s->opening = pg_opening_new(&options);
+    if (s->asker)
+        pg_asker_look(s->asker);
 }
 
-static void on_lost(void *ctx, struct pg_conn *conn, const char *why)
-{
-    struct err text = ERR_INIT;
-    err_set(&text, "the replication connection: %s", why);
-    leave(ctx, text.text);
-}
-
-static const struct pg_conn_ops conn_ops = {.ready = on_ready, .lost = on_lost, .data = on_data};
+static const struct pg_replication_ops replication_ops = {
+    .opened = on_opened, .lost = on_lost, .confirmed = on_confirmed, .taken = on_taken};
 
 static void open_replication(struct pg_logical *s)
 {
-    const struct pg_conn_options options = {.loop = s->loop,
-                                            .target = s->target,
-                                            .kind = PG_TARGET_REPLICATION,
-                                            .timeout_ms = s->timeout_ms,
-                                            .ops = &conn_ops,
-                                            .ctx = s};
+    const struct pg_replication_options options = {.loop = s->loop,
+                                                   .target = s->target,
+                                                   .side = s->side,
+                                                   .watch = &s->watch,
+                                                   .publication = s->publication,
+                                                   .slot = s->slot_name,
+                                                   .permanent = s->permanent,
+                                                   .cursor = s->place,
+                                                   .timeout_ms = s->timeout_ms,
+                                                   .ops = &replication_ops,
+                                                   .stream_ops = &stream_ops,
+                                                   .ctx = s};
     move(s, OPENING);
-    s->conn = pg_conn_new(&options);
+    s->replication = pg_replication_new(&options);
     s->handles++;
 }
 
@@ -431,7 +348,7 @@ static void truncate_blind(struct pg_logical *s)
     const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
     struct source_sink *sink = &s->source.sink;
     bool open = false;
-    if (!pg_survey_wal_moved(s->survey) || pg_stream_is_open(s->stream) ||
+    if (!pg_survey_wal_moved(s->survey) || pg_stream_is_open(stream_of(s)) ||
         pg_hold_settling(s->hold))
         return;
     for (size_t i = 0; i < verdicts->n; i++) {
@@ -487,21 +404,6 @@ static void on_missed(void *ctx, struct str resource, const char *reason)
         s->place.known = false;
 }
 
-static void on_found(void *ctx, const struct pg_verdict *verdict)
-{
-    struct pg_logical *s = ctx;
-    if (verdict->finding == PG_COVERED)
-        log_info(s->log, "postgres", "%s: table %.*s is captured", s->source.name,
-                 STR_ARG(verdict->resource));
-    else if (verdict->finding != PG_MISSING || s->alone)
-        log_warn(
-            s->log, "postgres", "%s: %.*s%s%s%.*s", s->source.name, STR_ARG(verdict->problem),
-            verdict->finding == PG_COLUMN
-                ? ": what its rule marks is wider than it has to be until one of them is mended"
-                : "",
-            verdict->sql.n ? "; run: " : "", STR_ARG(verdict->sql));
-}
-
 static void look(struct pg_logical *s)
 {
     if (s->state != AWAY || !pg_survey_begin(s->survey))
@@ -550,7 +452,7 @@ static void on_slot(void *ctx, const PGresult *result)
  * With a permanent slot nothing is lost: it goes on from where it was settled. */
 static bool leave_unanswered(struct pg_logical *s, uint64_t now)
 {
-    bool asks = s->blocked && s->survey_due;
+    bool asks = pg_replication_is_blocked(s->replication) && s->survey_due;
     bool settles = s->permanent && !pg_hold_is_empty(s->hold);
     if (pg_side_up(s->side) || !(asks || settles))
         s->answered_at = now;
@@ -563,18 +465,8 @@ static bool leave_unanswered(struct pg_logical *s, uint64_t now)
 static void beat(struct pg_logical *s)
 {
     uint64_t now = uv_now(s->loop);
-    if (leave_unanswered(s, now))
+    if (leave_unanswered(s, now) || !pg_replication_beat(s->replication))
         return;
-    uint64_t heard = pg_conn_heard(s->conn);
-    uint64_t every = s->timeout_ms / 4 < STATUS_MS ? s->timeout_ms / 4 : STATUS_MS;
-    if (!s->blocked && now > heard + s->timeout_ms) {
-        leave(s, "the replication connection: the server does not answer");
-        return;
-    }
-    if (s->status_at + every <= now)
-        send_status(s, now > heard + every);
-    if (pg_stream_is_open(s->stream) && now > s->heard_at + QUIET_MS)
-        pg_stream_break(s->stream);
     if (now > s->opened_at + STABLE_MS)
         s->backoff.failures = 0;
     pg_hold_look(s->hold);
@@ -595,8 +487,7 @@ static void on_pulse(uv_timer_t *timer)
         beat(s);
     else if (s->state == AWAY && !uv_is_active((uv_handle_t *)&s->timer))
         look(s);
-    else if (s->state == OPENING && s->waiting_since &&
-             uv_now(s->loop) > s->waiting_since + QUIET_MS)
+    else if (s->state == OPENING && pg_replication_waits(s->replication))
         source_say(
             &s->source, false,
             "making a replication slot, which waits for all transactions that are under way");
@@ -616,12 +507,12 @@ static bool is_captured(const struct pg_logical *s, struct str table)
 static bool on_reached(void *ctx, uint64_t *lsn)
 {
     struct pg_logical *s = ctx;
-    if (s->state != STREAMING || pg_stream_is_open(s->stream))
+    if (s->state != STREAMING || pg_stream_is_open(stream_of(s)))
         return false;
     for (size_t i = 0; i < s->rolls.n; i++)
         if (!is_captured(s, s->rolls.items[i].table))
             return false;
-    *lsn = pg_stream_applied(s->stream);
+    *lsn = pg_stream_applied(stream_of(s));
     return true;
 }
 
@@ -705,10 +596,11 @@ static bool pg_start(struct source *source, struct str cursor, struct err *err)
                                              .watch = &s->watch,
                                              .publication = s->publication,
                                              .alone = s->alone,
+                                             .name = s->source.name,
+                                             .log = s->log,
                                              .ctx = s,
                                              .done = on_surveyed,
-                                             .missed = on_missed,
-                                             .found = on_found};
+                                             .missed = on_missed};
     const struct pg_hold_options hold = {.loop = s->loop,
                                          .side = s->reader,
                                          .ctx = s,
@@ -772,7 +664,7 @@ static void pg_stop(struct source *source, void (*done)(void *ctx), void *ctx)
         return;
     }
     if (s->state == STREAMING)
-        send_status(s, false);
+        pg_replication_report(s->replication);
     close_source(s);
 }
 

@@ -79,7 +79,22 @@ static void compare(struct pg_survey *survey, const struct pg_verdicts *old,
                                    "the table is gone");
 }
 
-static void tell_found(struct pg_survey *survey, const struct pg_verdicts *old,
+static void say_found(const struct pg_survey *survey, const struct pg_verdict *verdict)
+{
+    const struct pg_survey_options *options = &survey->options;
+    if (verdict->finding == PG_COVERED)
+        log_info(options->log, "postgres", "%s: table %.*s is captured", options->name,
+                 STR_ARG(verdict->resource));
+    else if (verdict->finding != PG_MISSING || options->alone)
+        log_warn(
+            options->log, "postgres", "%s: %.*s%s%s%.*s", options->name, STR_ARG(verdict->problem),
+            verdict->finding == PG_COLUMN
+                ? ": what its rule marks is wider than it has to be until one of them is mended"
+                : "",
+            verdict->sql.n ? "; run: " : "", STR_ARG(verdict->sql));
+}
+
+static void tell_found(const struct pg_survey *survey, const struct pg_verdicts *old,
                        const struct pg_verdicts *new)
 {
     for (size_t i = 0; i < new->n; i++) {
@@ -87,7 +102,7 @@ static void tell_found(struct pg_survey *survey, const struct pg_verdicts *old,
         const struct pg_verdict *before = old ? pg_verdicts_find(old, verdict->resource) : NULL;
         enum pg_finding last = before ? before->finding : PG_COVERED;
         if (last != verdict->finding || (before && !str_equal(before->problem, verdict->problem)))
-            survey->options.found(survey->options.ctx, verdict);
+            say_found(survey, verdict);
     }
 }
 
@@ -164,6 +179,24 @@ const struct pg_catalog *pg_survey_catalog(const struct pg_survey *survey)
 const struct pg_verdicts *pg_survey_verdicts(const struct pg_survey *survey)
 {
     return survey->now ? survey->now->verdicts : NULL;
+}
+
+void pg_survey_teach(const struct pg_survey *survey, struct pg_relations *relations, uint32_t oid)
+{
+    const struct pg_catalog *catalog = pg_survey_catalog(survey);
+    const struct pg_table *table = pg_catalog_find(catalog, oid);
+    const struct pg_table *root = table ? pg_catalog_find(catalog, table->root) : NULL;
+    size_t n = 0;
+    if (!root)
+        return;
+    if (root != table)
+        pg_relations_set_root(relations, oid, root->schema, root->name);
+    struct str *key = mem_array(table->n_columns + 1, sizeof *key);
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].key)
+            key[n++] = table->columns[i].name;
+    pg_relations_set_key(relations, oid, key, n);
+    free(key);
 }
 
 bool pg_survey_wal_moved(const struct pg_survey *survey)

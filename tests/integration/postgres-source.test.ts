@@ -6,10 +6,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import { keysAndResets, setupPostgres } from './lib/follow-postgres.ts'
+import { BOUNDED, follow, type Following, listen, make, news, reset, said, SCHEMA, take, until, why } from './lib/logical.ts'
 import { Postgres, postgres } from './lib/postgres.ts'
 import { current, readiness, unstale } from './lib/sqlite.ts'
-import { named, type Stream, type StreamEvent } from './lib/sse.ts'
-import { type Config, config, directory, launch, subscribe, type Unstale } from './lib/unstale.ts'
+import { named } from './lib/sse.ts'
+import { directory, launch, subscribe } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
 
 let shared: Promise<Postgres> | undefined
@@ -20,88 +21,6 @@ function cluster(): Promise<Postgres> {
 }
 
 after(async () => (await shared)?.finish())
-
-const SCHEMA = 'CREATE TABLE tasks(id int PRIMARY KEY, project_id int NOT NULL, title text);'
-
-const RULES = {
-  tasks: {
-    scope: ['project:{project_id}'],
-    stale: [
-      ['tasks', 'detail', '{id}'],
-      { key: ['tasks', 'list'], on: ['created', 'deleted'], or_changed: ['title'] },
-    ],
-  },
-}
-
-let databases = 0
-
-interface Made {
-  database: string
-  dir: string
-  settings: Config
-  sql: (text: string) => Promise<string>
-}
-
-/** A database with the publication of the rules, and the configuration that follows it. */
-async function make(t: TestContext, pg: Postgres, source: Record<string, unknown> = {}, more: Config = {}, schema = SCHEMA): Promise<Made> {
-  const database = `source_${process.pid}_${++databases}`
-  await pg.database(database, schema)
-  const dir = directory(t)
-  const settings = config({ rules: RULES, ...more, sources: [{ postgres: pg.url(database), timeout: '5s', ...source }] })
-  await setupPostgres(dir, pg.url(database), settings)
-  return { database, dir, settings, sql: (text) => pg.sql(text, database) }
-}
-
-interface Following extends Made {
-  server: Unstale
-}
-
-async function follow(t: TestContext, pg: Postgres, source: Record<string, unknown> = {}, more: Config = {}, schema = SCHEMA): Promise<Following> {
-  const made = await make(t, pg, source, more, schema)
-  const server = await launch(t, made.settings, { dir: made.dir }).started()
-  await current(server)
-  return { ...made, server }
-}
-
-async function listen(t: TestContext, server: Unstale, scopes = ['project:1'], since?: string): Promise<Stream> {
-  const stream = await subscribe(t, server, { scopes, ...(since === undefined ? {} : { since }) })
-  await stream.opened()
-  return stream
-}
-
-const read = new WeakMap<Stream, number>()
-
-/** What came since this was asked last. */
-const news = (stream: Stream): StreamEvent[] => stream.events.slice(read.get(stream) ?? 0)
-
-function take(stream: Stream): StreamEvent[] {
-  const events = news(stream)
-  read.set(stream, stream.events.length)
-  return events
-}
-
-/** The keys that come up to the end of the tick that has this one. */
-async function until(stream: Stream, key: string): Promise<string[]> {
-  await stream.until(key, () => {
-    const events = news(stream)
-    const at = events.findIndex((event) => keysAndResets([event]).includes(key))
-    return at >= 0 && events.slice(at).some((event) => event.event === 'position')
-  })
-  return keysAndResets(take(stream))
-}
-
-async function reset(stream: Stream): Promise<void> {
-  await stream.until('a reset', () => news(stream).some((event) => event.event === 'reset'))
-  take(stream)
-}
-
-const why = async (server: Unstale): Promise<string> => (await readiness(server)).sources[0]?.why ?? ''
-
-const said = (server: Unstale, pattern: RegExp): Promise<string> =>
-  poll(`${pattern}`, async () => {
-    const sentence = await why(server)
-    return pattern.test(sentence) ? sentence : null
-  })
 
 // ---- the first thing ----
 
@@ -135,8 +54,6 @@ test('a change and a notice are published inside the transaction, and what is ne
 })
 
 // ---- what readers can see ----
-
-const BOUNDED = { settings: { max_slot_wal_keep_size: '64MB' } }
 
 /** Commits wait for a standby that never comes, until `release`. */
 async function waiting(t: TestContext, source: Record<string, unknown> = {}): Promise<Following & { pg: Postgres; release: () => Promise<void> }> {
