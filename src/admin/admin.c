@@ -1,5 +1,6 @@
 #include "admin/admin.h"
 
+#include "auth/loopback.h"
 #include "base/mem.h"
 #include "net/server.h"
 #include "wire/query.h"
@@ -17,6 +18,7 @@ enum {
 struct admin {
     struct admin_options options;
     struct server *server;
+    bool loopback; /* the listener is */
 };
 
 struct route {
@@ -100,6 +102,15 @@ void admin_answer(struct admin *admin, uint64_t id, unsigned status, struct str 
         respond_json(conn, status, json);
 }
 
+/* Nobody has to say who he is, so on loopback the names protect: a page of another site may have
+ * had its own name lead here (DNS rebinding). */
+static bool may_ask(const struct admin *admin, const struct http_request *request)
+{
+    struct str host = http_find(request, "host"), origin = http_find(request, "origin");
+    return !admin->loopback ||
+           ((!host.n || loopback_host(host)) && (!origin.n || loopback_origin(origin)));
+}
+
 static void on_request(void *ctx, struct conn *conn, const struct http_request *request)
 {
     struct admin *admin = ctx;
@@ -110,7 +121,10 @@ static void on_request(void *ctx, struct conn *conn, const struct http_request *
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (str_is(request->path, routes[i].path))
             route = &routes[i];
-    if (route && request->method != HTTP_GET_ && request->method != HTTP_HEAD_) {
+    if (!may_ask(admin, request)) {
+        status = 403;
+        buf_text(&body, "ask for it by a name of this machine: localhost or 127.0.0.1\n");
+    } else if (route && request->method != HTTP_GET_ && request->method != HTTP_HEAD_) {
         status = 405;
         buf_text(&headers, "Allow: GET, HEAD\r\n");
         buf_text(&body, "only GET and HEAD\n");
@@ -167,6 +181,7 @@ struct admin *admin_new(const struct admin_options *options, struct err *err)
         free(admin);
         return NULL;
     }
+    admin->loopback = loopback_host(str_of(server_address(admin->server)));
     return admin;
 }
 

@@ -1,5 +1,8 @@
 /* admin: the operator's listener: /livez, /readyz, /metrics, /debug/scopes, /debug/connections.
  *
+ * Whoever reaches the listener may ask; on a loopback address only under a name of loopback (Host,
+ * and Origin where a page asks), else 403.
+ *
  * Thread: the hub's. Knows routes, not what they say: that is asked of the roof. */
 #pragma once
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/jsontext.h"
 #include "base/mem.h"
+#include "delivery/entrance.h"
 #include "wire/cookie.h"
 #include "wire/ws_handshake.h"
 
@@ -51,23 +52,18 @@ static void answer(struct admission *out, enum authorizer_answer answer, const c
 /* ---- identities ---- */
 
 /* Who it is, with the rights that the claims give. Takes nothing. */
-static void admit(const struct auth *auth, enum identity_way way, bool by_cookie,
-                  const json_t *claims, struct str proof, int64_t expires_ms, struct admission *out)
+static void admit(const struct auth *auth, const struct identity_options *as, struct admission *out)
 {
-    const struct auth_spec *spec = auth->options.spec;
+    bool by_token = as->way == IDENTITY_TOKEN;
     struct buf user = BUF_INIT(AUTH_USER_MAX);
-    claims_text(claims, str_of(spec->jwt.on ? spec->jwt.user : "sub"), &user);
-    const struct identity_options options = {.way = way,
-                                             .by_cookie = by_cookie,
-                                             .user = buf_slice(&user),
-                                             .proof = proof,
-                                             .expires_ms = expires_ms,
-                                             .claims = claims};
+    claims_text(as->claims, str_of(by_token ? auth->options.spec->jwt.user : "sub"), &user);
+    struct identity_options options = *as;
+    options.user = buf_slice(&user);
     struct identity *identity = identity_new(&options);
     struct err err = ERR_INIT;
-    bool ok = claims_grant(auth->claims, claims, identity, &err);
-    if (ok && way != IDENTITY_TOKEN)
-        ok = claims_grant_named(json_object_get(claims, "scopes"), identity, &err);
+    bool ok = claims_grant(auth->claims, as->claims, identity, &err);
+    if (ok && !by_token)
+        ok = claims_grant_named(json_object_get(as->claims, "scopes"), identity, &err);
     if (user.overflow)
         ok = err_set(&err, "the name of the user is longer than %d bytes", AUTH_USER_MAX);
     if (ok) {
@@ -102,7 +98,12 @@ static void admit_token(const struct auth *auth, struct str token, bool by_cooki
     if (result == JWT_GOOD) {
         int64_t leeway = auth->policy.leeway_ms;
         int64_t ends = jwt.expires_ms == INT64_MAX ? INT64_MAX : jwt.expires_ms + leeway;
-        admit(auth, IDENTITY_TOKEN, by_cookie, jwt.claims, token, ends, out);
+        const struct identity_options as = {.way = IDENTITY_TOKEN,
+                                            .by_cookie = by_cookie,
+                                            .proof = token,
+                                            .expires_ms = ends,
+                                            .claims = jwt.claims};
+        admit(auth, &as, out);
     } else if (result == JWT_UNKNOWN_KEY && auth->options.jwks &&
                jwks_missing(auth->options.jwks)) {
         answer(out, AUTHORIZER_LATER, "the keys of the tokens are being fetched; come back");
@@ -112,28 +113,36 @@ static void admit_token(const struct auth *auth, struct str token, bool by_cooki
     jwt_free(&jwt);
 }
 
-/* {sub, scopes, exp, …}: what the callback answers, and what a ticket stands for. */
-static void admit_document(const struct auth *auth, enum identity_way way, struct str text,
-                           int64_t latest_ms, struct admission *out)
+/* {sub, scopes, exp, …}: what the callback answers, and what a ticket stands for. `as` has the
+ * rest: its proof is the text, and it ends then at the latest. */
+static void admit_document(const struct auth *auth, const struct identity_options *as,
+                           struct admission *out)
 {
-    json_t *document = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *document = json_loadb(as->proof.p, as->proof.n, JSON_REJECT_DUPLICATES, NULL);
     const json_t *exp = json_object_get(document, "exp");
-    int64_t ends = latest_ms;
-    bool odd = exp && !json_is_number(exp) && !json_is_null(exp);
-    if (json_is_number(exp)) {
-        double seconds = json_number_value(exp);
-        if (!(seconds >= 0 && seconds <= (double)JWT_SECONDS_MAX))
-            odd = true;
-        else if (seconds * 1000 < (double)latest_ms)
-            ends = (int64_t)(seconds * 1000);
-    }
-    if (!json_is_object(document) || odd)
-        answer(out, AUTHORIZER_NO, "\"exp\" is a number of seconds since 1970");
-    else if (ends <= wall_ms())
+    struct identity_options known = *as;
+    struct err err = ERR_INIT;
+    known.by_cookie = as->way == IDENTITY_CALLBACK;
+    known.claims = document;
+    if (json_is_number(exp) && json_number_value(exp) * 1000 < (double)as->expires_ms)
+        known.expires_ms = (int64_t)(json_number_value(exp) * 1000);
+    if (!claims_document(document, &err))
+        answer(out, AUTHORIZER_NO, err.text);
+    else if (known.expires_ms <= wall_ms())
         answer(out, AUTHORIZER_BAD, "the session has expired");
     else
-        admit(auth, way, way == IDENTITY_CALLBACK, document, text, ends, out);
+        admit(auth, &known, out);
     json_decref(document);
+}
+
+/* What is said of a ticket's holder. */
+static void admit_holder(const struct auth *auth, struct str document, struct admission *out)
+{
+    const struct auth_tickets *spec = &auth->options.spec->tickets;
+    const struct identity_options as = {.way = IDENTITY_TICKET,
+                                        .proof = document,
+                                        .expires_ms = wall_ms() + (int64_t)spec->max_age_ms};
+    admit_document(auth, &as, out);
 }
 
 /* ---- where a token may stand ---- */
@@ -199,11 +208,9 @@ static uint64_t steady_ms(void)
 
 static void identify_ticket(const struct auth *auth, struct str ticket, struct admission *out)
 {
-    const struct auth_tickets *spec = &auth->options.spec->tickets;
     struct buf document = BUF_INIT(TICKETS_DOCUMENT_MAX + 1);
     if (tickets_take(auth->options.tickets, ticket, steady_ms(), &document))
-        admit_document(auth, IDENTITY_TICKET, buf_slice(&document),
-                       wall_ms() + (int64_t)spec->max_age_ms, out);
+        admit_holder(auth, buf_slice(&document), out);
     else
         answer(out, AUTHORIZER_BAD, "the ticket is not known: it was used, or it is too old");
     if (document.data)
@@ -234,7 +241,7 @@ static unsigned issue_ticket(void *ctx, struct str body, struct buf *out, struct
         return 400;
     }
     /* What would be refused when it is spent is refused now. */
-    admit_document(auth, IDENTITY_TICKET, body, wall_ms() + (int64_t)spec->max_age_ms, &trial);
+    admit_holder(auth, body, &trial);
     identity_free(trial.identity);
     if (trial.answer != AUTHORIZER_YES) {
         err_set(err, "%s", trial.err.text);
@@ -254,14 +261,17 @@ static unsigned issue_ticket(void *ctx, struct str body, struct buf *out, struct
 
 /* ---- the application's word ---- */
 
-static void admit_answer(const struct auth *auth, enum callback_answer said, struct str document,
+static void admit_answer(const struct auth *auth, const struct callback_said *said,
                          struct admission *out)
 {
     const struct auth_callback *spec = &auth->options.spec->callback;
-    switch (said) {
+    const struct identity_options as = {.way = IDENTITY_CALLBACK,
+                                        .proof = said->document,
+                                        .session = said->session,
+                                        .expires_ms = wall_ms() + (int64_t)spec->max_age_ms};
+    switch (said->answer) {
     case CALLBACK_SOMEBODY:
-        admit_document(auth, IDENTITY_CALLBACK, document, wall_ms() + (int64_t)spec->max_age_ms,
-                       out);
+        admit_document(auth, &as, out);
         break;
     case CALLBACK_NOBODY:
         answer(out, AUTHORIZER_BAD, "the application does not know this session");
@@ -276,11 +286,11 @@ static void admit_answer(const struct auth *auth, enum callback_answer said, str
     }
 }
 
-static void on_said(void *ctx, uint64_t conn, enum callback_answer said, struct str document)
+static void on_said(void *ctx, uint64_t conn, const struct callback_said *said)
 {
     struct authorizer_desk *desk = ctx;
     struct admission admission = {.err = ERR_INIT};
-    admit_answer(desk->auth, said, document, &admission);
+    admit_answer(desk->auth, said, &admission);
     desk->admitted(desk->admitted_ctx, conn, &admission);
 }
 
@@ -294,7 +304,9 @@ static struct authorizer_desk *open_desk(void *ctx, const struct authorizer_plac
         (struct authorizer_desk){.auth = auth, .admitted = admitted, .admitted_ctx = admitted_ctx};
     if (!auth->options.spec->callback.on)
         return desk;
-    desk->fetch = fetch_new(place->loop, NULL, &err);
+    /* Each of those that may wait may have a question of its own. */
+    const struct fetch_options jobs = {.max_jobs = ENTRANCE_WAITING_MAX};
+    desk->fetch = fetch_new(place->loop, &jobs, &err);
     CHECK(desk->fetch);
     const struct callback_options options = {.spec = &auth->options.spec->callback,
                                              .loop = place->loop,
@@ -322,7 +334,7 @@ static bool identify(struct authorizer_desk *desk, const struct authorizer_ask *
 {
     const struct auth *auth = desk->auth;
     const struct auth_spec *spec = auth->options.spec;
-    struct str ticket = query_find(ask->query, "ticket"), document = {0};
+    struct str ticket = query_find(ask->query, "ticket");
     if (spec->none) {
         out->answer = AUTHORIZER_YES;
         out->identity = identity_everyone();
@@ -334,16 +346,15 @@ static bool identify(struct authorizer_desk *desk, const struct authorizer_ask *
     }
     if (spec->jwt.on && identify_token(auth, ask, out))
         return true;
-    enum callback_answer said =
-        desk->callback && !by_another_page(ask->request)
-            ? callback_ask(desk->callback, ask->request, ask->conn, &document)
-            : CALLBACK_EMPTY;
-    if (said == CALLBACK_WAIT)
+    struct callback_said said = {.answer = CALLBACK_EMPTY};
+    if (desk->callback && !by_another_page(ask->request))
+        said = callback_ask(desk->callback, ask->request, ask->conn);
+    if (said.answer == CALLBACK_WAIT)
         return false;
-    if (said == CALLBACK_EMPTY)
+    if (said.answer == CALLBACK_EMPTY)
         answer(out, AUTHORIZER_WHO, "this needs a valid token");
     else
-        admit_answer(auth, said, document, out);
+        admit_answer(auth, &said, out);
     return true;
 }
 
@@ -383,7 +394,11 @@ static void recheck(void *ctx, const struct identity *old, struct admission *out
         admit_token(auth, identity_proof(old), identity_by_cookie(old), out);
     } else if ((way == IDENTITY_CALLBACK && spec->callback.on) ||
                (way == IDENTITY_TICKET && spec->tickets.on)) {
-        admit_document(auth, way, identity_proof(old), identity_expires(old), out);
+        const struct identity_options as = {.way = way,
+                                            .proof = identity_proof(old),
+                                            .session = identity_session(old),
+                                            .expires_ms = identity_expires(old)};
+        admit_document(auth, &as, out);
     }
 }
 
@@ -418,6 +433,18 @@ static bool same_name(struct str a, struct str b)
     return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
 }
 
+/* The page's own server: a proxy may write out the port that a browser leaves out. */
+static bool is_own(struct str origin, struct str host)
+{
+    struct str own = host_of(origin), usual = STR(":80");
+    if (str_starts(origin, STR("https://")))
+        usual = STR(":443");
+    return own.n && host.n &&
+           (same_name(own, host) ||
+            (host.n == own.n + usual.n && same_name(own, (struct str){.p = host.p, .n = own.n}) &&
+             str_equal(str_from(host, own.n), usual)));
+}
+
 static bool origin_allowed(void *ctx, struct str origin, struct str host)
 {
     const struct auth *auth = ctx;
@@ -425,12 +452,12 @@ static bool origin_allowed(void *ctx, struct str origin, struct str host)
     for (size_t i = 0; i < spec->origins.n; i++)
         if (same_name(spec->origins.items[i], origin))
             return true;
-    if (spec->none || (auth->options.loopback && spec->origins.n == 0))
-        return loopback_origin(origin);
+    if ((spec->none || (auth->options.loopback && spec->origins.n == 0)) && loopback_origin(origin))
+        return true;
     /* A page that was served under this very name. One that took the name over (DNS rebinding) has
-     * none of the cookies that are kept under the real one. */
-    struct str own = host_of(origin);
-    return own.n && host.n && same_name(own, host);
+     * none of the cookies that are kept under the real one; where none are needed host_allowed is
+     * in its way, too. */
+    return !spec->none && is_own(origin, host);
 }
 
 static bool host_allowed(void *ctx, struct str host)
@@ -480,6 +507,8 @@ struct auth *auth_new(const struct auth_options *options, struct err *err)
     auth->authorizer = (struct authorizer){.ctx = auth,
                                            .credentials = !spec->none,
                                            .tokens = spec->jwt.on,
+                                           .headers = spec->callback.headers.items,
+                                           .n_headers = spec->callback.headers.n,
                                            .open_desk = open_desk,
                                            .close_desk = close_desk,
                                            .identify = identify,

@@ -1,5 +1,6 @@
 #include "auth/callback.h"
 
+#include "auth/claims.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/list.h"
@@ -82,6 +83,13 @@ static void drop(struct known *known)
     free(known);
 }
 
+static struct callback_said said_of(const struct known *known)
+{
+    return (struct callback_said){.answer = known->job ? CALLBACK_WAIT : known->answer,
+                                  .document = {.p = known->document, .n = known->n},
+                                  .session = {.p = (const char *)known->hash, .n = HASH_BYTES}};
+}
+
 /* Each of them once; they may ask again meanwhile. */
 static void tell(struct known *known)
 {
@@ -90,9 +98,9 @@ static void tell(struct known *known)
     size_t n = known->n_waiters;
     known->waiters = NULL;
     known->n_waiters = 0;
+    const struct callback_said said = said_of(known);
     for (size_t i = 0; i < n; i++)
-        callback->options.done(callback->options.ctx, waiters[i], known->answer,
-                               (struct str){.p = known->document, .n = known->n});
+        callback->options.done(callback->options.ctx, waiters[i], &said);
     free(waiters);
 }
 
@@ -107,6 +115,7 @@ void callback_free(struct callback *callback)
             break;
         if (known->job)
             fetch_cancel(known->job);
+        known->job = NULL;
         known->answer = CALLBACK_SILENT;
         tell(known);
         drop(known);
@@ -188,18 +197,19 @@ static enum callback_answer read_answer(struct callback *callback,
 {
     const char *why = answer->error;
     char text[64];
+    struct err err = ERR_INIT;
     if (answer->end == FETCH_ANSWERED) {
         json_t *document = NULL;
         switch (answer->status) {
         case 200:
             document = json_loadb(answer->body.p, answer->body.n, JSON_REJECT_DUPLICATES, NULL);
-            if (json_is_object(document)) {
+            if (claims_document(document, &err)) {
                 json_decref(document);
                 callback->silent = false;
                 return CALLBACK_SOMEBODY;
             }
             json_decref(document);
-            why = "the answer is not a JSON object";
+            why = err.text;
             break;
         case 401:
         case 302: /* to a login page */
@@ -286,14 +296,14 @@ static bool start(struct known *known, struct asked *asked)
     return known->job != NULL;
 }
 
-enum callback_answer callback_ask(struct callback *callback, const struct http_request *request,
-                                  uint64_t waiter, struct str *document)
+struct callback_said callback_ask(struct callback *callback, const struct http_request *request,
+                                  uint64_t waiter)
 {
     const struct callback_options *options = &callback->options;
     struct asked asked = {.text = BUF_INIT(HEADERS_BYTES)};
     unsigned char key[HASH_BYTES];
     uint32_t first;
-    enum callback_answer answer = CALLBACK_EMPTY;
+    struct callback_said said = {.answer = CALLBACK_EMPTY};
     add_headers(options->spec, request, &asked);
     add_cookies(options->spec, request, &asked);
     if (asked.n == 0 || asked.text.overflow)
@@ -305,8 +315,7 @@ enum callback_answer callback_ask(struct callback *callback, const struct http_r
         callback->table.count ? table_find(&callback->table, first, equal, key) : NULL;
     if (known) {
         tally_add(&options->tally->callbacks[TALLY_CACHED]);
-        answer = known->job ? CALLBACK_WAIT : known->answer;
-        *document = (struct str){.p = known->document, .n = known->n};
+        said = said_of(known);
         if (known->job)
             wait_for(known, waiter);
         goto out;
@@ -317,8 +326,8 @@ enum callback_answer callback_ask(struct callback *callback, const struct http_r
     list_init(&known->node);
     table_add(&callback->table, known);
     tally_add(&options->tally->callbacks[TALLY_ASKED]);
-    answer = start(known, &asked) ? CALLBACK_WAIT : CALLBACK_SILENT;
-    if (answer == CALLBACK_WAIT)
+    said.answer = start(known, &asked) ? CALLBACK_WAIT : CALLBACK_SILENT;
+    if (said.answer == CALLBACK_WAIT)
         wait_for(known, waiter);
     else
         drop(known);
@@ -326,7 +335,7 @@ out:
     if (asked.text.data)
         explicit_bzero(asked.text.data, asked.text.len);
     buf_free(&asked.text);
-    return answer;
+    return said;
 }
 
 void callback_cancel(struct callback *callback, uint64_t waiter)

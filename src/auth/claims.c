@@ -1,5 +1,6 @@
 #include "auth/claims.h"
 
+#include "auth/jwt.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "model/scope.h"
@@ -221,7 +222,7 @@ bool claims_grant(const struct claims *claims, const json_t *from, struct identi
     return true;
 }
 
-bool claims_grant_named(const json_t *names, struct identity *identity, struct err *err)
+static bool check_named(const json_t *names, struct err *err)
 {
     if (!names || json_is_null(names))
         return true;
@@ -234,10 +235,32 @@ bool claims_grant_named(const json_t *names, struct identity *identity, struct e
         struct str scope = json_value_text(name);
         if (!scope_is_family(scope) && !scope_check(scope, err))
             return err_prefix(err, "\"scopes\"");
-        if (!identity_grant(identity, scope, IDENTITY_CLAIMS))
-            return too_many(err);
     }
     return true;
+}
+
+bool claims_grant_named(const json_t *names, struct identity *identity, struct err *err)
+{
+    if (!check_named(names, err))
+        return false;
+    for (size_t i = 0; i < json_array_size(names); i++)
+        if (!identity_grant(identity, json_value_text(json_array_get(names, i)), IDENTITY_CLAIMS))
+            return too_many(err);
+    return true;
+}
+
+bool claims_document(const json_t *document, struct err *err)
+{
+    const json_t *sub = json_object_get(document, "sub"), *exp = json_object_get(document, "exp");
+    double seconds = json_number_value(exp);
+    if (!json_is_object(document))
+        return err_set(err, "the answer is not a JSON object");
+    if (json_is_object(sub) || json_is_array(sub))
+        return err_set(err, "\"sub\" is a text or a number");
+    if (exp && !json_is_null(exp) &&
+        (!json_is_number(exp) || !(seconds >= 0 && seconds <= (double)JWT_SECONDS_MAX)))
+        return err_set(err, "\"exp\" is a number of seconds since 1970");
+    return check_named(json_object_get(document, "scopes"), err);
 }
 
 /* ---- compiling ---- */

@@ -32,6 +32,9 @@ void claims_free(struct claims *claims);
 /* Grants (IDENTITY_CLAIMS) what the claims give. False: it is more than an identity can hold. */
 bool claims_grant(const struct claims *claims, const json_t *from, struct identity *identity,
                   struct err *err);
+/* Is it what an application says of somebody: {sub, scopes, exp}, each of its type or absent? Other
+ * members may stand beside them. NULL is none. */
+bool claims_document(const json_t *document, struct err *err);
 /* The scopes that an application names itself: an array of scopes or families; absent: none. */
 bool claims_grant_named(const json_t *names, struct identity *identity, struct err *err);
 /* A single claim as text, in `out`. False: it is not there, or nothing that has a text. */

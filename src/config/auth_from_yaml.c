@@ -200,6 +200,22 @@ static bool read_jwt(const struct reader *reader, const struct yaml *node, struc
 
 /* ---- callback, tickets ---------------------------------------------------------------------- */
 
+/* Cookies; what a hop says to the next one (RFC 9110, 7.6.1); what the question has of its own. */
+static const char *const OF_THE_HOP[] = {"cookie",
+                                         "host",
+                                         "connection",
+                                         "content-length",
+                                         "transfer-encoding",
+                                         "keep-alive",
+                                         "proxy-authenticate",
+                                         "proxy-authorization",
+                                         "proxy-connection",
+                                         "te",
+                                         "trailer",
+                                         "upgrade",
+                                         "expect",
+                                         "http2-settings"};
+
 static bool lower_header(const struct reader *reader, const struct yaml *node, struct str *name)
 {
     char *text = (char *)(uintptr_t)name->p;
@@ -208,10 +224,11 @@ static bool lower_header(const struct reader *reader, const struct yaml *node, s
     for (size_t i = 0; i < name->n; i++)
         if (text[i] >= 'A' && text[i] <= 'Z')
             text[i] = (char)(text[i] | 0x20);
-    if (str_is(*name, "cookie") || str_is(*name, "host") || str_is(*name, "connection") ||
-        str_is(*name, "content-length") || str_is(*name, "transfer-encoding"))
-        return reader_wrong(reader, node->at, "headers: \"%s\" is not passed on%s", name->p,
-                            str_is(*name, "cookie") ? "; cookies have a key of their own" : "");
+    for (size_t i = 0; i < sizeof OF_THE_HOP / sizeof *OF_THE_HOP; i++)
+        if (str_is(*name, OF_THE_HOP[i]))
+            return reader_wrong(reader, node->at, "headers: \"%s\" is not passed on%s", name->p,
+                                i == 0 ? "; cookies have a key of their own"
+                                       : ": it is about this one connection");
     return true;
 }
 
@@ -382,6 +399,10 @@ static bool is_origin(struct str text)
         if (host.p[i] <= ' ' || host.p[i] == '/' || host.p[i] == '*' || host.p[i] == '?' ||
             host.p[i] == '#' || host.p[i] == '@' || (unsigned char)host.p[i] >= 0x7f)
             return false;
+    size_t usual = str_starts(text, plain) ? 3 : 4;
+    if (host.n > usual &&
+        str_equal(str_from(host, host.n - usual), usual == 3 ? STR(":80") : STR(":443")))
+        return false; /* no browser writes it: no page would ever be let in */
     return host.n > 0 && text.n <= 300;
 }
 
@@ -399,7 +420,8 @@ static bool read_origins(const struct reader *reader, const struct yaml *node,
         if (!is_origin(texts.items[i].text))
             return reader_wrong(reader, texts.items[i].at,
                                 "origins are as a browser sends them, https://app.example.com or "
-                                "http://127.0.0.1:5173, without a path; here stands \"%s\"",
+                                "http://127.0.0.1:5173, without a path or the usual port; here "
+                                "stands \"%s\"",
                                 shown(texts.items[i].text).text);
     }
     return read_texts(reader, node, setting, origins);

@@ -102,7 +102,7 @@ static bool is_json(struct str type)
 {
     struct str want = STR("application/json");
     return type.n >= want.n && strncasecmp(type.p, want.p, want.n) == 0 &&
-           (type.n == want.n || type.p[want.n] == ';' || type.p[want.n] == ' ');
+           (type.n == want.n || type.p[want.n] == ';');
 }
 
 /* Who may not publish is told so. */
@@ -241,40 +241,46 @@ static bool may_talk(struct call *call)
     const struct authorizer *authorizer = call->options->limits->authorizer;
     struct str host = http_find(call->request, "host");
     struct str origin = http_find(call->request, "origin");
+    buf_text(&call->headers, "Vary: Origin\r\n"); /* a refusal too is one of this Origin */
     if (host.n && !authorizer->host_allowed(authorizer->ctx, host)) {
         call_refuse(call, 403, "this Host is not served here");
         return false;
     }
-    if (!origin.n) {
-        if (authorizer->credentials)
-            buf_text(&call->headers, "Vary: Origin\r\n");
+    if (!origin.n)
         return true;
-    }
     if (origin.n > API_ORIGIN_MAX || !authorizer->origin_allowed(authorizer->ctx, origin, host)) {
         call_refuse(call, 403, "pages of this Origin may not talk to this server");
         return false;
     }
     buf_text(&call->headers, "Access-Control-Allow-Origin: ");
     buf_str(&call->headers, origin);
-    buf_text(&call->headers, "\r\nVary: Origin\r\nAccess-Control-Expose-Headers: Retry-After\r\n");
+    buf_text(&call->headers, "\r\nAccess-Control-Expose-Headers: Retry-After\r\n");
     if (authorizer->credentials)
         buf_text(&call->headers, "Access-Control-Allow-Credentials: true\r\n");
     return true;
 }
 
+static void allow_header(struct call *call, struct str name)
+{
+    if (call->headers.len < CALL_HEADERS_MAX / 2) /* the rest must fit, too */
+        buf_printf(&call->headers, ", %.*s", STR_ARG(name));
+}
+
 /* `endpoint` NULL: a native route. */
 static void preflight(struct call *call, const struct route *route, const struct endpoint *endpoint)
 {
+    const struct authorizer *authorizer = call->options->limits->authorizer;
     buf_printf(
         &call->headers,
         "Allow: %s\r\nAccess-Control-Allow-Methods: %s\r\n"
         "Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, X-Project-Id",
         route->allow, route->allow);
+    for (size_t i = 0; i < authorizer->n_headers; i++)
+        allow_header(call, authorizer->headers[i]);
     for (size_t i = 0; endpoint && i < endpoint->n_scopes; i++)
         for (size_t k = 0; k < endpoint->scopes[i].n; k++)
-            if (endpoint->scopes[i].parts[k].from == ENDPOINT_HEADER &&
-                call->headers.len < CALL_HEADERS_MAX / 2) /* the rest must fit, too */
-                buf_printf(&call->headers, ", %s", endpoint->scopes[i].parts[k].text.p);
+            if (endpoint->scopes[i].parts[k].from == ENDPOINT_HEADER)
+                allow_header(call, endpoint->scopes[i].parts[k].text);
     buf_text(&call->headers, "\r\nAccess-Control-Max-Age: 600\r\n");
     conn_respond(call->conn, 204, buf_slice(&call->headers), (struct str){0});
 }

@@ -65,6 +65,9 @@ struct authorizer {
     bool credentials;
     /* Pages may offer their token as a WebSocket subprotocol, "bearer." in front of it. */
     bool tokens;
+    /* What pages may send besides the usual headers, in small letters. */
+    const struct str *headers;
+    size_t n_headers;
 
     struct authorizer_desk *(*open_desk)(void *ctx, const struct authorizer_place *place,
                                          authorizer_admitted *admitted, void *admitted_ctx);

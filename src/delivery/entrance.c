@@ -91,7 +91,7 @@ static bool take_seat(const struct worker_limits *limits, const struct identity 
                       const char *client, struct quota_seat *seat, struct err *err)
 {
     const struct str names[QUOTA_KINDS] = {[QUOTA_USER] = identity_user(identity),
-                                           [QUOTA_TOKEN] = identity_proof(identity),
+                                           [QUOTA_TOKEN] = identity_session(identity),
                                            [QUOTA_ADDRESS] = str_of(client)};
     enum quota_kind full = QUOTA_KINDS;
     if (quota_take(limits->quota, names, limits->streams_max, seat, &full))

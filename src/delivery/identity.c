@@ -87,6 +87,7 @@ struct identity *identity_new(const struct identity_options *options)
     identity->options = *options;
     identity->options.user = copy(options->user);
     identity->options.proof = copy(options->proof);
+    identity->options.session = copy(options->session);
     json_incref((json_t *)(uintptr_t)options->claims);
     table_init(&identity->rights, hash);
     return identity;
@@ -114,6 +115,7 @@ void identity_free(struct identity *identity)
     identity_forget_claims(identity);
     explicit_bzero((char *)(uintptr_t)identity->options.proof.p, identity->options.proof.n);
     free((char *)(uintptr_t)identity->options.proof.p);
+    free((char *)(uintptr_t)identity->options.session.p);
     free((char *)(uintptr_t)identity->options.user.p);
     free(identity);
 }
@@ -136,6 +138,12 @@ struct str identity_user(const struct identity *identity)
 struct str identity_proof(const struct identity *identity)
 {
     return identity->options.proof;
+}
+
+struct str identity_session(const struct identity *identity)
+{
+    return identity->options.way == IDENTITY_TOKEN ? identity->options.proof
+                                                   : identity->options.session;
 }
 
 int64_t identity_expires(const struct identity *identity)

@@ -41,6 +41,7 @@ struct identity_options {
     bool by_cookie;       /* the browser sent it by itself */
     struct str user;      /* "" where nobody is named: there is no limit per user then */
     struct str proof;     /* what identified it, to be looked at again after a reload; a secret */
+    struct str session;   /* the same for the same session of an application; "": there is none */
     int64_t expires_ms;   /* Unix time; INT64_MAX: never */
     const json_t *claims; /* copied by reference; may be NULL */
 };
@@ -56,6 +57,8 @@ enum identity_way identity_way(const struct identity *identity);
 bool identity_by_cookie(const struct identity *identity);
 struct str identity_user(const struct identity *identity);
 struct str identity_proof(const struct identity *identity);
+/* What connections_per_token counts: the token, or the session. "" for a ticket: it opens one. */
+struct str identity_session(const struct identity *identity);
 int64_t identity_expires(const struct identity *identity);
 /* An object, or NULL: only until the stream is open, then they are let go. */
 const json_t *identity_claims(const struct identity *identity);

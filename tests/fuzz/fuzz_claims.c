@@ -63,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *document = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
     if (!claims)
         claims = templates();
+    struct err shape = ERR_INIT;
+    CHECK(claims_document(document, &shape) == !shape.text[0]);
     if (json_is_object(document)) {
         for (int named = 0; named < 2; named++) {
             struct identity *identity = identity_new(&options);

@@ -109,12 +109,66 @@ test('the application being down is 503 for new streams and no change for open o
   again.answer = () => 'hold'
   assert.equal((await server.ask('/v1/stream?scope=all', { headers: cookie('s1') })).status, 503)
   again.release({ status: 200 })
-  for (const said of [{ sub: 'a', scopes: 'all' }, { sub: 'a', scopes: ['a\n'] }, { sub: 'a', exp: 'soon' }]) {
-    again.answer = () => ({ status: 200, body: said })
-    assert.equal((await server.ask('/v1/stream?scope=all', { headers: cookie('s1') })).status, 403, JSON.stringify(said))
+  /* It answers, but not in our words: the operator is told, and no user is sent away for good. */
+  for (const said of [{ scopes: 'all' }, { scopes: ['a\n'] }, { scopes: ['all'], exp: 'soon' }, { scopes: ['all'], exp: Date.now() + 60_000 }, { scopes: ['all'], sub: {} }]) {
+    again.answer = () => ({ status: 200, body: { sub: 'a', ...said } })
+    assert.equal((await server.ask('/v1/stream?scope=all', { headers: cookie('s1') })).status, 503, JSON.stringify(said))
   }
+  again.answer = sessions
+  assert.equal((await server.ask('/v1/stream?scope=all', { method: 'HEAD', headers: cookie('s1') })).status, 200)
+  again.answer = () => ({ status: 200, body: { sub: 'a', scopes: ['all'], exp: 'soon' } })
+  assert.equal((await server.ask('/v1/stream?scope=all', { headers: cookie('s1') })).status, 503)
+  await server.line(/callback .*"exp" is a number of seconds since 1970; new sign-ins get 503/)
   again.answer = () => ({ status: 200, body: { sub: 'a', scopes: ['all'], exp: within(-1) } })
   assert.equal((await server.ask('/v1/stream?scope=all', { headers: cookie('s1') })).status, 401)
+})
+
+test('hundreds who come at once each have a question of their own, and each its own answer', async (t) => {
+  const app = await backend(t, () => 'hold')
+  const server = await serve(t, asking(app.url(), { timeout: '1m' }))
+  const users = Array.from({ length: 400 }, (_, i) => `u${i}`)
+  const streams = users.map((user) => server.stream({ scopes: [`user:${user}`], headers: cookie(user) }))
+  t.after(() => streams.forEach((stream) => stream.cut()))
+  await app.askedTimes(1)
+  await poll('all are there', async () => (await server.metric('unstale_auth_callback_total{result="asked"}')) === users.length)
+  assert.ok(streams.every(({ status }) => status === 0))
+  app.answer = (request) => ({ status: 200, body: { sub: /sid=(\w+)/.exec(request.headers.cookie ?? '')?.[1] } })
+  /* Those that were held are answered for nobody, and ask again. */
+  app.release({ status: 500 })
+  for (const [i, stream] of streams.entries()) {
+    await stream.until('answered', () => stream.status !== 0)
+    if (stream.status === 200) continue
+    assert.equal(stream.status, 503)
+    const user = users[i] as string
+    await (await subscribe(t, server, { scopes: [`user:${user}`], headers: cookie(user) })).opened()
+  }
+  assert.equal(await server.metric('unstale_streams_refused_total{limit="user"}'), 0)
+  for (const stream of streams.filter(({ status }) => status === 200)) await stream.opened()
+})
+
+test('a session that names nobody is counted by itself, and so is who is named, whatever names a token’s user', async (t) => {
+  const app = await backend(t, (request) => ({ status: 200, body: { scopes: ['all'], ...(request.headers.cookie?.includes('ann') ? { sub: 'ann' } : {}) } }))
+  const jwt = { secret: SECRET, user: 'uid' }
+  const auth = { jwt, callback: { url: app.url(), cookies: ['sid', 'n'] }, tickets: {}, scopes: ['user:{sub}'] }
+  const server = await serve(t, config({ auth, limits: { connections_per_token: 2, connections_per_user: 3 } }))
+  const held: { cut: () => void }[] = []
+  const tried = async (headers: Record<string, string>, query: Record<string, string> = {}): Promise<number> => {
+    const stream = server.stream({ scopes: ['all'], headers, query })
+    held.push(stream)
+    await stream.until('answered', () => stream.status !== 0)
+    return stream.status
+  }
+  t.after(() => held.forEach((stream) => stream.cut()))
+  /* The same answer for everybody who is nobody in particular: each session has its own two. */
+  for (const id of ['x', 'y', 'z']) assert.deepEqual([await tried(cookie(id)), await tried(cookie(id)), await tried(cookie(id))], [200, 200, 429], id)
+  /* Whom the application names, he is, in each of his sessions. */
+  const ann = (n: number): Record<string, string> => ({ Cookie: `sid=ann; n=${n}` })
+  assert.deepEqual([await tried(ann(1)), await tried(ann(2)), await tried(ann(3)), await tried(ann(4))], [200, 200, 200, 429])
+  /* A ticket is one stream anyway. */
+  for (let i = 0; i < 4; i++) {
+    const answer = await server.ask('/v1/tickets', { body: '{"scopes":["all"]}' })
+    assert.equal(await tried({}, { ticket: (JSON.parse(answer.body) as { ticket: string }).ticket }), 200)
+  }
 })
 
 test('a session ends at its exp, or at max_age; a stop does not wait for the application', async (t) => {

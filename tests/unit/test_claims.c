@@ -185,6 +185,38 @@ static void the_scopes_that_an_application_names_are_checked(void **state)
     }
 }
 
+static void what_an_application_says_of_somebody_has_a_shape(void **state)
+{
+    static const struct {
+        const char *json, *why; /* "": it is good */
+    } rows[] = {
+        {"{}", ""},
+        {"{\"sub\":\"7\",\"scopes\":[\"a\"],\"exp\":1e9,\"more\":{}}", ""},
+        {"{\"sub\":7,\"scopes\":null,\"exp\":null}", ""},
+        {"{\"sub\":null,\"exp\":0}", ""},
+        {"[]", "JSON object"},
+        {"null", "JSON object"},
+        {"{\"sub\":{}}", "\"sub\""},
+        {"{\"sub\":[\"7\"]}", "\"sub\""},
+        {"{\"exp\":\"1767225600\"}", "\"exp\""},
+        {"{\"exp\":-1}", "\"exp\""},
+        {"{\"exp\":1767225600000}", "\"exp\""}, /* milliseconds */
+        {"{\"exp\":1e300}", "\"exp\""},
+        {"{\"exp\":true}", "\"exp\""},
+        {"{\"scopes\":\"a\"}", "\"scopes\""},
+        {"{\"scopes\":[\"a\",1]}", "\"scopes\""},
+        {"{\"scopes\":[\"\"]}", "\"scopes\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *document = json_loads(rows[i].json, JSON_DECODE_ANY, NULL);
+        struct err err = ERR_INIT;
+        assert_non_null(document);
+        assert_int_equal(claims_document(document, &err), !*rows[i].why);
+        assert_non_null(strstr(err.text, rows[i].why));
+        json_decref(document);
+    }
+}
+
 /* ---- identities ---- */
 
 static void who_may_read_what(void **state)
@@ -257,6 +289,7 @@ int main(void)
         cmocka_unit_test(conditions_all_hold_or_nothing_is_given),
         cmocka_unit_test(more_than_an_identity_holds_is_refused_and_takes_no_time),
         cmocka_unit_test(the_scopes_that_an_application_names_are_checked),
+        cmocka_unit_test(what_an_application_says_of_somebody_has_a_shape),
         cmocka_unit_test(who_may_read_what),
         cmocka_unit_test(a_right_lasts_while_anything_gives_it),
     };

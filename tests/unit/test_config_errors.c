@@ -150,6 +150,9 @@ static const struct row {
      "http://127.0.0.1:3000/unstale/session }"},
     {"auth: { callback: { url: \"http://a/\", headers: [Cookie] } }" SOURCES,
      "u.yaml:1:48: headers: \"cookie\" is not passed on; cookies have a key of their own"},
+    {"auth: { callback: { url: \"http://a/\", headers: [x-tenant, Proxy-Authorization] } }" SOURCES,
+     "u.yaml:1:48: headers: \"proxy-authorization\" is not passed on: it is about this one "
+     "connection"},
     {"auth: { callback: { url: \"http://a/\", cookies: false } }" SOURCES,
      "u.yaml:1:19: callback passes neither cookies nor headers on: nobody could be known by it"},
     {"auth: { callback: { url: \"http://a/\", cookies: [\"a b\"] } }" SOURCES,
@@ -203,7 +206,11 @@ static const struct row {
      "its visitors"},
     {"auth: { tickets: {}, origins: [app.example.com] }" SOURCES,
      "u.yaml:1:32: origins are as a browser sends them, https://app.example.com or "
-     "http://127.0.0.1:5173, without a path; here stands \"app.example.com\""},
+     "http://127.0.0.1:5173, without a path or the usual port; here stands \"app.example.com\""},
+    {"auth: { tickets: {}, origins: [\"https://app.example.com:443\"] }" SOURCES,
+     "u.yaml:1:32: origins are as a browser sends them, https://app.example.com or "
+     "http://127.0.0.1:5173, without a path or the usual port; here stands "
+     "\"https://app.example.com:443\""},
     {"listen: 0.0.0.0:80\nauth: { tickets: {} }" SOURCES,
      "u.yaml:3:11: with \"publish: { open: true }\" listen has to be a loopback address such as "
      "127.0.0.1:8080; here stands 0.0.0.0:80"},
