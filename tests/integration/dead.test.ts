@@ -194,7 +194,7 @@ function clients(t: TestContext, cable: Cable, port: number, count: number): Pro
 }
 
 function serveThere(t: TestContext, cable: Cable, settings: Config): Promise<Unstale> {
-  return launch(t, { ...settings, listen: '127.0.2.1:0' }, { command: ['ip', 'netns', 'exec', cable.server, binary] }).started()
+  return launch(t, { ...settings, listen: '127.0.2.1:0' }, { command: ['ip', 'netns', 'exec', cable.server, binary] }).listening()
 }
 
 for (const load of [false, true])

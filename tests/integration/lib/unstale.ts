@@ -152,9 +152,15 @@ export class Unstale extends Watched {
     return this.#address(/admin on http:\/\/(.+):(\d+)/)
   }
 
-  async started(): Promise<this> {
+  /** It has its ports. */
+  async listening(): Promise<this> {
     await this.line(/listening on http:/)
     await this.line(/admin on http:/)
+    return this
+  }
+
+  async started(): Promise<this> {
+    await this.listening()
     /* The ThreadSanitizer of LLVM 14 loses a signal that comes while a thread begins to wait for the
        first time (its SigCtx is made twice): who answers has done so. */
     if (SLOWER > 1) await this.admin('/livez')
