@@ -13,7 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 1024 * 1024, CONNECT_MS = 10000, POST_MS = 60000, LOOK_MS = 250 };
+enum {
+    ANSWER_MAX = 1024 * 1024,
+    BEARER_MAX = 32 * 1024,
+    CONNECT_MS = 10000,
+    POST_MS = 60000,
+    LOOK_MS = 250
+};
 
 struct client {
     CURLM *multi;
@@ -21,6 +27,8 @@ struct client {
     bool stopped;
     sigset_t before;
 };
+
+#define NO_ROOM "HTTP: there is not enough memory, or the token is too long"
 
 /* One transfer. */
 struct transfer {
@@ -168,18 +176,22 @@ static bool transfer_run(struct client *client, struct transfer *transfer, const
     return ok;
 }
 
+static bool add_token(struct curl_slist *headers, const char *token)
+{
+    struct buf bearer = BUF_INIT(BEARER_MAX);
+    bool ok = buf_printf(&bearer, "Authorization: Bearer %s", token) && buf_byte(&bearer, '\0') &&
+              curl_slist_append(headers, bearer.data);
+    buf_free(&bearer);
+    return ok;
+}
+
 bool client_post(struct client *client, const char *url, const char *token, struct str body,
                  struct client_answer *answer, struct err *err)
 {
     struct transfer transfer = {.easy = curl_easy_init(), .answer = answer};
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    struct buf bearer = BUF_INIT(8192);
     *answer = (struct client_answer){0};
-    bool ok = transfer.easy && headers;
-    if (token) {
-        ok = ok && buf_printf(&bearer, "Authorization: Bearer %s", token) &&
-             buf_byte(&bearer, '\0') && curl_slist_append(headers, bearer.data);
-    }
+    bool ok = transfer.easy && headers && (!token || add_token(headers, token));
     if (ok) {
         curl_easy_setopt(transfer.easy, CURLOPT_POST, 1L);
         curl_easy_setopt(transfer.easy, CURLOPT_POSTFIELDS, body.n ? body.p : "");
@@ -187,22 +199,22 @@ bool client_post(struct client *client, const char *url, const char *token, stru
         curl_easy_setopt(transfer.easy, CURLOPT_TIMEOUT_MS, (long)POST_MS);
         ok = transfer_run(client, &transfer, url, headers, err);
     } else {
-        err_set(err, "HTTP: there is not enough memory, or the token is too long");
+        err_set(err, NO_ROOM);
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(transfer.easy);
-    buf_free(&bearer);
     return ok;
 }
 
-bool client_get(struct client *client, const char *url, const struct client_stream *stream,
-                struct client_answer *answer, struct err *err)
+bool client_get(struct client *client, const char *url, const char *token,
+                const struct client_stream *stream, struct client_answer *answer, struct err *err)
 {
     struct transfer transfer = {.easy = curl_easy_init(), .stream = stream, .answer = answer};
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
     *answer = (struct client_answer){0};
-    bool ok = transfer.easy && headers ? transfer_run(client, &transfer, url, headers, err)
-                                       : err_set(err, "HTTP: there is not enough memory");
+    bool ok = transfer.easy && headers && (!token || add_token(headers, token))
+                  ? transfer_run(client, &transfer, url, headers, err)
+                  : err_set(err, NO_ROOM);
     curl_slist_free_all(headers);
     curl_easy_cleanup(transfer.easy);
     return ok;

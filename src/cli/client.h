@@ -40,9 +40,9 @@ struct client_stream {
 };
 
 /* GET that reads until the server ends it, falls silent, or the client is stopped. True when there
- * was an answer whose body ended; `answer` says which. */
-bool client_get(struct client *client, const char *url, const struct client_stream *stream,
-                struct client_answer *answer, struct err *err);
+ * was an answer whose body ended; `answer` says which. `token` may be NULL. */
+bool client_get(struct client *client, const char *url, const char *token,
+                const struct client_stream *stream, struct client_answer *answer, struct err *err);
 
 /* Waits; false when the client was stopped meanwhile. */
 bool client_wait(struct client *client, uint64_t ms);

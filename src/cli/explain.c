@@ -217,7 +217,8 @@ static void print_json(const struct config *config, const struct change *change,
 static bool is_object(const char *what, const char *text, struct err *err)
 {
     json_error_t why;
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    json_t *json =
+        json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     bool object = json_is_object(json);
     if (!json)
         err_set(err, "%s is not JSON: %s (character %d): %.80s", what, why.text, why.position,

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/event_reader.h"
+#include "cli/secret.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@ static const struct args_option OPTIONS[] = {
     {.name = "since",
      .value = "POSITION",
      .help = "show what went stale after this position first"},
+    {.name = "token-file",
+     .value = "FILE",
+     .help = "the token of somebody who may read the scopes"},
     {.name = "changes", .help = "ask for the changed rows too"},
     {.name = "json", .help = "JSON lines, also on a terminal"},
     {0},
@@ -30,6 +34,7 @@ static const struct args_option OPTIONS[] = {
 enum {
     EVENT_MAX = 1024 * 1024,
     URL_MAX = 64 * 1024,
+    TOKEN_MAX = 16 * 1024,
     PATIENCE_MS = 60000, /* until the server has said how often it beats */
     BACKOFF_FIRST_MS = 500,
     BACKOFF_MOST_MS = 30000,
@@ -183,11 +188,13 @@ static void show(struct view *view, struct str name, const json_t *data, struct 
         show_current(view, data);
 }
 
-/* The same objects as a WebSocket would carry: "type" is added. */
+/* The same objects as a WebSocket would carry: "type" is added, and makes room for itself. */
 static void show_line(struct str name, json_t *data, struct str raw)
 {
     struct buf text = BUF_INIT(EVENT_MAX);
     if (json_is_object(data)) {
+        if (str_is(name, "notice"))
+            json_object_set(data, "notice", json_object_get(data, "type"));
         json_object_set_new(data, "type", json_stringn_nocheck(name.p, name.n));
         jsontext_value(&text, data);
     } else {
@@ -206,7 +213,8 @@ static void show_line(struct str name, json_t *data, struct str raw)
 static void on_event(void *ctx, const struct event *event)
 {
     struct view *view = ctx;
-    json_t *data = json_loadb(event->data.p ? event->data.p : "", event->data.n, 0, NULL);
+    json_t *data =
+        json_loadb(event->data.p ? event->data.p : "", event->data.n, JSON_ALLOW_NUL, NULL);
     if (str_is(event->name, "ready")) {
         const json_t *heartbeat = json_object_get(data, "heartbeat");
         double seconds = json_number_value(heartbeat);
@@ -295,8 +303,8 @@ static uint64_t now_ms(void)
 }
 
 /* One connection. False: do not come back; *exit is the command's. */
-static bool connect_once(struct view *view, struct client *client, const char *url, uint64_t *wait,
-                         uint64_t *bound, enum cli_exit *exit)
+static bool connect_once(struct view *view, struct client *client, const char *url,
+                         const char *token, uint64_t *wait, uint64_t *bound, enum cli_exit *exit)
 {
     const struct client_stream stream = {.bytes = on_bytes, .patience = patience, .ctx = view};
     struct client_answer answer = {0};
@@ -306,7 +314,7 @@ static bool connect_once(struct view *view, struct client *client, const char *u
     event_reader_restart(&view->reader);
     view->live = false;
     view->patience_ms = PATIENCE_MS;
-    if (client_get(client, url, &stream, &answer, &err))
+    if (client_get(client, url, token, &stream, &answer, &err))
         refusal(&answer, &err);
     if (client_stopped(client)) {
         *exit = CLI_OK;
@@ -336,7 +344,7 @@ static bool connect_once(struct view *view, struct client *client, const char *u
 static enum cli_exit run(const struct args *args)
 {
     struct view view = {.position = BUF_INIT(256), .current = true};
-    struct buf url = BUF_INIT(URL_MAX);
+    struct buf url = BUF_INIT(URL_MAX), token = BUF_INIT(TOKEN_MAX);
     struct err err = ERR_INIT;
     enum cli_exit exit = CLI_FAILED;
     uint64_t wait = 0, bound = BACKOFF_FIRST_MS;
@@ -345,6 +353,7 @@ static enum cli_exit run(const struct args *args)
     struct client *client = client_new(&err);
     if (!client)
         return cli_fail(CLI_FAILED, "%s", err.text);
+    const char *file = args_value(args, "token-file");
     const char *since = args_value(args, "since"), *terminal = getenv("TERM");
     bool tty = isatty(STDOUT_FILENO) == 1;
     view.json = args_flag(args, "json") || !tty;
@@ -357,27 +366,35 @@ static enum cli_exit run(const struct args *args)
             exit = cli_fail(CLI_USAGE, "the URL and the scopes are too long");
             break;
         }
-        if (!connect_once(&view, client, url.data, &wait, &bound, &exit))
+        /* Again each time: somebody may keep a good one there. */
+        buf_clear(&token);
+        if (file && !secret_read(SECRET_TOKEN, file, &token, &err)) {
+            exit = cli_fail(CLI_FAILED, "%s", err.text);
+            break;
+        }
+        if (!connect_once(&view, client, url.data, file ? token.data : NULL, &wait, &bound, &exit))
             break;
         exit = CLI_OK;
     } while (client_wait(client, wait));
     event_reader_free(&view.reader);
     client_free(client);
     buf_free(&view.position);
+    buf_free(&token);
     buf_free(&url);
     return exit;
 }
 
 const struct cli_command cli_watch = {
     .name = "watch",
-    .usage = "[--url URL] [--since POSITION] [--changes] [--json] SCOPE ...",
+    .usage = "[--url URL] [--token-file FILE] [--since POSITION] [--changes] [--json] SCOPE ...",
     .summary = "show live what goes stale in some scopes",
-    .help = "Subscribes as a page would, and shows what comes until Ctrl-C: in colour on a "
-            "terminal, as one\n"
-            "JSON object a line elsewhere. When the connection is lost it comes back and resumes "
-            "from the last\n"
-            "position, so nothing is missed; a final refusal (a scope that does not exist) is exit "
-            "code 1.",
+    .help =
+        "Subscribes as a page would, and shows what comes until Ctrl-C: in colour on a "
+        "terminal, as one\n"
+        "JSON object a line elsewhere. When the connection is lost it comes back and resumes "
+        "from the last\n"
+        "position, so nothing is missed; a final refusal (a scope that may not be read) is exit "
+        "code 1.",
     .options = OPTIONS,
     .run = run,
 };

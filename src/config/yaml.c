@@ -69,6 +69,15 @@ static struct place place_of_byte(struct str text, size_t offset)
     return at;
 }
 
+/* The byte at a mark of libyaml, which counts letters. */
+static char byte_at(struct str text, size_t letter)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((text.p[i] & 0xc0) != 0x80 && letter-- == 0)
+            return text.p[i];
+    return '\0';
+}
+
 static bool parser_failed(struct reading *r)
 {
     const yaml_parser_t *p = &r->parser;
@@ -80,7 +89,11 @@ static bool parser_failed(struct reading *r)
         return WRONG(r, place_of(p->mark), "there is not enough memory to read this");
     bool colon = strstr(problem, "unexpected ':'") || strstr(problem, "expected ',' or") ||
                  strstr(problem, "mapping values are not allowed");
-    const char *hint = colon ? " (a text with a colon or braces in it needs quotes)" : "";
+    bool tab = strstr(problem, "cannot start any token") &&
+               byte_at(r->text, p->problem_mark.index) == '\t';
+    const char *hint = colon ? " (a text with a colon or braces in it needs quotes)"
+                       : tab ? " (it is a tab; YAML indents with spaces)"
+                             : "";
     if (p->context)
         return WRONG(r, place_of(p->problem_mark),
                      "not valid YAML: %s, %s that begins in line %u%s", problem, p->context,
@@ -380,7 +393,12 @@ static bool read_document(struct reading *r, struct yaml **root)
 struct yaml *yaml_read(struct str text, yaml_variable *variable, void *ctx, struct arena *arena,
                        struct place *at, struct err *err)
 {
+    static const char mark[] = "\xef\xbb\xbf";
     struct place nowhere;
+    /* Some editors begin a file with the byte order mark. libyaml counts it as a letter of the
+     * first line, whose indent is then another one than that of the lines below. */
+    if (text.n >= strlen(mark) && memcmp(text.p, mark, strlen(mark)) == 0)
+        text = (struct str){.p = text.p + strlen(mark), .n = text.n - strlen(mark)};
     struct reading r = {.text = text,
                         .variable = variable,
                         .ctx = ctx,

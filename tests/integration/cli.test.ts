@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -254,7 +255,7 @@ test('a table without a rule of its own is told that only "*" applies', (t) => {
 
 test('no value of a row can steer the terminal', (t) => {
   const dir = place(t, TASKS)
-  const ran = run(dir, ['explain', 'tasks', 'created', '{"id":"\\u001b[31m\\u009b1m\\u007f","project_id":"\\u001b"}'])
+  const ran = run(dir, ['explain', 'tasks', 'created', '{"id":"\\u0000\\u001b[31m\\u009b1m\\u007f","project_id":"\\u001b"}'])
   assert.equal(ran.code, 0)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
   assert.doesNotMatch(ran.out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
@@ -360,7 +361,14 @@ test('what is published is watched, one JSON object a line', async (t) => {
 
   const notice = run(server.dir, ['publish', '--url', url, '--notice', '-'], '{"scope":"user:ä b","type":"done","data":{"n":1}}')
   assert.equal(notice.code, 0, notice.err)
-  assert.deepEqual((await watching.typed('notice'))['data'], { n: 1 })
+  const shown = await watching.typed('notice')
+  assert.deepEqual([shown['notice'], shown['data']], ['done', { n: 1 }], 'as a WebSocket would carry it')
+
+  const nul = run(server.dir, ['publish', '--url', url, '{"scope":"project:42","keys":[["a\\u0000b"]]}'])
+  assert.equal(nul.code, 0, nul.err)
+  await watching.until('a key with a NUL in it', () =>
+    watching.lines.some((line) => JSON.stringify(line['keys']) === '[["a\\u0000b"]]'),
+  )
 
   watching.stop('SIGINT')
   await watching.until('ended', () => watching.exit !== undefined)
@@ -401,6 +409,27 @@ test('a watcher comes back after a restart and resumes', async (t) => {
   await again.mark('project:42', ['later'])
   await watching.until('the second ready', () => watching.lines.filter((line) => line['type'] === 'ready').length > 1)
   await watching.until('the mark', () => JSON.stringify(watching.lines).includes('later') || JSON.stringify(watching.lines).includes('reset'))
+})
+
+test('who may not read a scope without a token watches it with one', async (t) => {
+  const dir = directory(t)
+  writeFileSync(join(dir, 'secret'), randomBytes(32).toString('hex'))
+  const auth = { jwt: { secret_file: 'secret' }, scopes: ['project:{projects[]}'] }
+  const server = await serve(t, config({ auth }), { dir })
+  const url = `http://${server.at.host}:${server.at.port}`
+  const token = join(dir, 'token')
+  writeFileSync(token, run(dir, ['token', '--secret-file', 'secret', 'sub=7', 'projects:=[42]']).out)
+
+  const refused = new Watching(t, ['--url', url, 'project:42'])
+  await refused.until('ended', () => refused.exit !== undefined)
+  assert.deepEqual([refused.exit, refused.errors.join('').slice(0, 26)], [1, 'unstale: refused with 401:'])
+
+  const watching = new Watching(t, ['--url', url, '--token-file', token, 'project:42'])
+  assert.deepEqual((await watching.typed('ready'))['scopes'], { 'project:42': 'fresh' })
+
+  const missing = new Watching(t, ['--url', url, '--token-file', join(dir, 'none'), 'project:42'])
+  await missing.until('ended', () => missing.exit !== undefined)
+  assert.match(missing.errors.join(''), /none cannot be read: No such file or directory/)
 })
 
 test('a refusal that is final ends the watch', async (t) => {

@@ -467,7 +467,11 @@ static const struct row {
     {"a: \"\xff\"", "u.yaml:1:5: this is not YAML text: invalid leading UTF-8 octet"},
     {"a:\n\t- b", "u.yaml:2:1: not valid YAML: found character that cannot start any token, while "
                   "scanning for the next "
-                  "token that begins in line 2"},
+                  "token that begins in line 2 (it is a tab; YAML indents with spaces)"},
+    {"a: %b", "u.yaml:1:4: not valid YAML: found character that cannot start any token, while "
+              "scanning for the next token that begins in line 1"},
+    {"\xef\xbb\xbfstate: a\nauht: none",
+     "u.yaml:2:1: unknown key \"auht\" (did you mean \"auth\"?)"},
 };
 
 static void says_what_is_wrong_and_where(void **state)

@@ -125,7 +125,7 @@ static void takes_what_people_write(void **state)
     assert_taken(STR(""));
     assert_taken(STR("# nothing\n"));
     assert_taken(STR("\xef\xbb\xbf"
-                     "a: 1\n"));
+                     "a: 1\nb: 2\n"));
     assert_taken(STR("%YAML 1.2\n---\na: 1\n...\n"));
     assert_taken(STR("a: |\n  long\n  text\nb: >-\n  more\nc: 'it''s'\r\nd: [1,\n  2]\n"));
 }
