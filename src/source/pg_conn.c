@@ -64,6 +64,7 @@ struct pg_conn {
     int pending_n;
     bool paused;
     bool broken; /* sending failed inside a call; said from the loop */
+    bool failed_copy;
 
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -223,11 +224,24 @@ static void take_results(struct pg_conn *conn)
     }
 }
 
+/* Of the SQLSTATE the classes of errors that are nobody's fault for long: the connection, too few
+ * resources, the operator. */
+static bool is_passing(const char *sqlstate)
+{
+    static const char *const classes[] = {"08", "53", "57"};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if (strncmp(sqlstate, classes[i], strlen(classes[i])) == 0)
+            return true;
+    return false;
+}
+
 /* The server ended the copy: what it says about that is in the next result. */
 static void end_copy(struct pg_conn *conn)
 {
     struct err why = ERR_INIT;
     PGresult *result = PQgetResult(conn->pg);
+    const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    conn->failed_copy = sqlstate && !is_passing(sqlstate);
     pg_conn_complaint(conn, result, &why);
     PQclear(result);
     lose(conn, why.text[0] ? why.text : "the server ended the replication");
@@ -488,6 +502,11 @@ void pg_conn_resume(struct pg_conn *conn)
         return;
     conn->paused = false;
     uv_idle_start(&conn->idle, on_idle);
+}
+
+bool pg_conn_is_failed_copy(const struct pg_conn *conn)
+{
+    return conn->failed_copy;
 }
 
 int pg_conn_version(const struct pg_conn *conn)

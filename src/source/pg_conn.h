@@ -69,6 +69,9 @@ bool pg_conn_ready(const struct pg_conn *conn);
 void pg_conn_put(struct pg_conn *conn, struct str bytes);
 /* After `data` answered false. */
 void pg_conn_resume(struct pg_conn *conn);
+/* Why it was lost: while it was copying the server failed at what it had to send, and not because
+ * it, or the connection, was to end. */
+bool pg_conn_is_failed_copy(const struct pg_conn *conn);
 
 /* As 150004; 0 until it is connected. */
 int pg_conn_version(const struct pg_conn *conn);

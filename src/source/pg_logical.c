@@ -80,6 +80,9 @@ struct pg_logical {
     struct pg_replication *replication; /* OPENING and STREAMING */
     struct pg_place place;              /* settled; known once it was opened */
     uint64_t applied;                   /* of the last stream */
+    uint64_t began;                     /* where the last stream did */
+    uint64_t stuck_at;                  /* where the last one did that the server failed at */
+    bool stuck;                         /* at the same place twice: the slot is given up */
     uint32_t stranger;                  /* a table that the survey under way is to find */
     uint64_t opened_at, answered_at, surveyed_at, slot_at;
     bool survey_due;
@@ -281,6 +284,8 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
     s->place.tables = tables;
     pg_replication_follow(s->replication, applied);
     s->opened_at = s->answered_at = s->surveyed_at = uv_now(s->loop);
+    s->began = opened->here.lsn;
+    s->stuck = false;
     s->connects++;
     if (opened->other) {
         /* What was waited for is of another history. */
@@ -299,10 +304,25 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
     pg_replication_report(s->replication);
 }
 
-static void on_lost(void *ctx, const char *why, bool garbled)
+/* A publication that was dropped and made anew, for instance, does not exist yet where a slot
+ * stands that is older: the server fails at the first row, there, each time. */
+static void on_stuck(struct pg_logical *s, const char *why)
+{
+    s->stuck = s->permanent && s->stuck_at == s->began;
+    s->stuck_at = s->began;
+    if (s->stuck)
+        log_warn(s->log, "postgres",
+                 "%s: the server cannot read on from where the slot %s stands (%s): it is dropped "
+                 "and made anew",
+                 s->source.name, s->slot_name, why);
+}
+
+static void on_lost(void *ctx, const char *why, enum pg_loss loss)
 {
     struct pg_logical *s = ctx;
-    if (garbled) {
+    if (loss == PG_LOSS_STUCK)
+        on_stuck(s, why);
+    if (loss == PG_LOSS_GARBLED) {
         /* What was read of it so far is not to be trusted, so neither is where it was. */
         s->place.known = false;
         log_error(s->log, "postgres", "%s: what the server sends cannot be read: %s",
@@ -331,6 +351,7 @@ static void open_replication(struct pg_logical *s)
                                                    .slot = s->slot_name,
                                                    .permanent = s->permanent,
                                                    .cursor = s->place,
+                                                   .stuck = s->stuck,
                                                    .timeout_ms = s->timeout_ms,
                                                    .ops = &replication_ops,
                                                    .stream_ops = &stream_ops,
@@ -497,11 +518,8 @@ static void on_pulse(uv_timer_t *timer)
 
 static bool is_captured(const struct pg_logical *s, struct str table)
 {
-    const struct pg_verdicts *verdicts = pg_survey_verdicts(s->survey);
-    for (size_t i = 0; i < verdicts->n; i++)
-        if (str_equal(verdicts->items[i].resource, table))
-            return pg_finding_is_captured(verdicts->items[i].finding);
-    return false;
+    const struct pg_verdict *verdict = pg_verdicts_find(pg_survey_verdicts(s->survey), table);
+    return verdict && pg_finding_is_captured(verdict->finding);
 }
 
 static bool on_reached(void *ctx, uint64_t *lsn)

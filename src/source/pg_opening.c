@@ -114,7 +114,12 @@ static void judge(struct pg_opening *opening, const struct pg_slot *slot)
     struct err why = ERR_INIT;
     const struct pg_place *cursor = &opening->options.cursor;
     struct pg_place *here = &opening->opened.here;
-    switch (pg_slot_judge(slot, here, cursor, &why)) {
+    enum pg_slot_step step = pg_slot_judge(slot, here, cursor, &why);
+    if (opening->options.stuck && (step == PG_SLOT_CONTINUE || step == PG_SLOT_GAP)) {
+        err_set(&why, "the server could not read on from where the slot stood");
+        step = PG_SLOT_RECREATE;
+    }
+    switch (step) {
     case PG_SLOT_CONTINUE:
         here->lsn = cursor->lsn;
         start(opening);

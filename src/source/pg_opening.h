@@ -28,6 +28,7 @@ struct pg_opening_options {
     const char *slot; /* its name; of a temporary one too */
     bool permanent;
     struct pg_place cursor;
+    bool stuck; /* from the slot that there is nobody can go on: it is made anew */
     uint64_t timeout_ms;
     void *ctx;
     /* The connection copies. */

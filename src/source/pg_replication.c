@@ -27,16 +27,17 @@ static uint64_t now_ms(const struct pg_replication *replication)
     return uv_now(replication->options.loop);
 }
 
-static void lose(struct pg_replication *replication, const char *why, bool garbled)
+static void lose(struct pg_replication *replication, const char *why, enum pg_loss loss)
 {
-    replication->options.ops->lost(replication->options.ctx, why, garbled);
+    replication->options.ops->lost(replication->options.ctx, why, loss);
 }
 
 static void lose_connection(struct pg_replication *replication, const char *why)
 {
     struct err text = ERR_INIT;
+    bool stuck = replication->stream && pg_conn_is_failed_copy(replication->conn);
     err_set(&text, "the replication connection: %s", why);
-    lose(replication, text.text, false);
+    lose(replication, text.text, stuck ? PG_LOSS_STUCK : PG_LOSS_PLAIN);
 }
 
 /* ---- what the server is told ---- */
@@ -83,7 +84,7 @@ static bool on_data(void *ctx, struct pg_conn *conn, struct str bytes)
     case PG_STREAM_BROKEN:
         break;
     }
-    lose(replication, err.text, true);
+    lose(replication, err.text, PG_LOSS_GARBLED);
     return true;
 }
 
@@ -95,7 +96,7 @@ static void on_opened(void *ctx, const struct pg_opened *opened)
 
 static void on_refused(void *ctx, const char *why)
 {
-    lose(ctx, why, false);
+    lose(ctx, why, PG_LOSS_PLAIN);
 }
 
 static void on_waiting(void *ctx)
@@ -114,6 +115,7 @@ static void on_ready(void *ctx, struct pg_conn *conn)
                                                .slot = options->slot,
                                                .permanent = options->permanent,
                                                .cursor = options->cursor,
+                                               .stuck = options->stuck,
                                                .timeout_ms = options->timeout_ms,
                                                .ctx = replication,
                                                .opened = on_opened,

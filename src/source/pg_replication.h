@@ -18,12 +18,17 @@
 
 struct pg_replication;
 
+enum pg_loss {
+    PG_LOSS_PLAIN,
+    PG_LOSS_GARBLED, /* what the server sent cannot be read: what was read is not to be trusted */
+    PG_LOSS_STUCK,   /* the server failed at reading its own WAL for us */
+};
+
 struct pg_replication_ops {
     /* The connection is copying; nothing is read before pg_replication_follow. */
     void (*opened)(void *ctx, const struct pg_opened *opened);
-    /* It cannot be, or is over: a sentence. `garbled`: what the server sent cannot be read, so what
-     * was read of it is not to be trusted. */
-    void (*lost)(void *ctx, const char *why, bool garbled);
+    /* It cannot be, or is over: a sentence. */
+    void (*lost)(void *ctx, const char *why, enum pg_loss loss);
     /* The server may forget what ends before this LSN: asked whenever it is told. */
     uint64_t (*confirmed)(void *ctx);
     /* Something was read. */
@@ -39,6 +44,7 @@ struct pg_replication_options {
     const char *slot;               /* likewise; the name of a temporary one too */
     bool permanent;
     struct pg_place cursor;
+    bool stuck;          /* as in pg_opening.h */
     uint64_t timeout_ms; /* to connect, for each answer, and of silence */
     const struct pg_replication_ops *ops;
     const struct pg_stream_ops *stream_ops;
