@@ -1,6 +1,7 @@
 /* Joins a query client with an unstale client: events become marks, marks find their queries, queries become debts. */
 
-import type { InvalidateOptions, InvalidateQueryFilters, Query, QueryClient, QueryKey } from '@tanstack/query-core'
+import { Query } from '@tanstack/query-core'
+import type { InvalidateOptions, InvalidateQueryFilters, QueryClient, QueryKey } from '@tanstack/query-core'
 import type { StaleEvent, UnstaleClient } from '@unstale/client'
 import { pendingMutations } from './hold.ts'
 import { keyCovers, scopeCovers } from './match.ts'
@@ -27,6 +28,9 @@ export interface ConnectOptions extends SchedulerSettings {
   /** Instead of the server's keys: the keys that the application derives. Null where it cannot tell; then everything in
    *  the scope counts as stale. */
   map?: (event: StaleEvent) => readonly MappedMark[] | null
+  /** While the page is not live nobody says what went stale. So long is data then at most taken for fresh when a component
+   *  mounts, the window is focused or the network is back, whatever its `staleTime`, ms; default 30000. */
+  staleAfter?: number
   /** Told about every mark and what came of it; see `@unstale/query/report`. */
   onEvent?: (event: WorkEvent) => void
   clock?: SchedulerClock
@@ -39,9 +43,12 @@ export interface WaitingMark {
   key: readonly unknown[]
 }
 
-interface PendingMark extends ReportedMark {
-  due: number
+interface EagerMark extends ReportedMark {
   eager?: boolean | undefined
+}
+
+interface DueMark extends EagerMark {
+  due: number
 }
 
 /** What a persisted snapshot needs to know; see `@unstale/query/persist`. */
@@ -59,12 +66,12 @@ export function connectQueryClient(
   client: Pick<UnstaleClient, 'onReady' | 'onStale' | 'onReset' | 'getState'> & { readonly url?: string },
   options: ConnectOptions = {},
 ): () => void {
-  const { clock, random = Math.random, localWindow = 500 } = options
+  const { clock, random = Math.random, localWindow = 500, staleAfter = 30_000 } = options
   const now = () => (clock ?? performance).now()
   const scheduler = createScheduler(queryClient, options, now, (clock ?? globalThis) as SchedulerClock, tell)
   const warnings = process.env.NODE_ENV === 'production' ? null : createWarnings(queryClient, client)
   const seeds = createSeedLog()
-  let pending: PendingMark[] = []
+  let pending: DueMark[] = []
   let disposed = false
 
   function tell(event: WorkEvent): void {
@@ -76,7 +83,7 @@ export function connectQueryClient(
   }
 
   /** The marks of one chunk of the stream arrive in one go; the cache is walked once for all of them. */
-  function take(marks: readonly (ReportedMark & { eager?: boolean | undefined })[], spread: number): void {
+  function take(marks: readonly EagerMark[], spread: number): void {
     if (!pending[0] && marks[0]) queueMicrotask(flush)
     const due = now() + random() * (spread || 0)
     for (const mark of marks) pending.push({ ...mark, due })
@@ -91,29 +98,31 @@ export function connectQueryClient(
     const marks = pending
     pending = []
     /* A mutation on its way that does not say what it is about may be about anything. */
-    const unclear = pendingMutations(queryClient).some(({ meta, options }) => !meta?.holds && !options.mutationKey)
-    const earliest = unclear ? now() + localWindow : 0
+    if (pendingMutations(queryClient).some(({ meta, options }) => !meta?.holds && !options.mutationKey)) {
+      for (const one of marks) one.due = Math.max(one.due, now() + localWindow)
+    }
     const all = queryClient.getQueryCache().getAll()
-    mark(marks, all, (query) => {
-      const scopes = scopesOf(query, options)
-      const ours = marks.filter((one) => covers(one, query, scopes))
-      return ours[0] && { due: Math.max(earliest, Math.min(...ours.map(({ due }) => due))), eager: ours.some(({ eager }) => eager) }
-    })
+    mark(marks, all, speaksFor)
     for (const one of marks) if (one.from !== 'restored') seeds.add(one)
     if (warnings) {
-      for (const one of marks) if (one.from === 'stale' && !all.some((query) => covers(one, query, scopesOf(query, options)))) warnings.unmatched(one.key)
+      for (const one of marks) if (one.from === 'stale' && !all.some((query) => speaksFor(query)(one))) warnings.unmatched(one.key)
     }
   }
 
-  function mark(marks: readonly ReportedMark[], among: readonly Query[], look: (query: Query) => { due: number; eager?: boolean } | undefined): void {
+  function mark(marks: readonly DueMark[], among: readonly Query[], isFor: (query: Query) => (mark: DueMark) => boolean = () => () => true): void {
     const queries = among.filter((query) => {
-      const owed = look(query)
-      if (!owed) return false
-      scheduler.owe(query, owed.due, owed.eager)
-      warnings?.marked(query)
-      return true
+      const ours = marks.filter(isFor(query))
+      for (const { due, eager } of ours) scheduler.owe(query, due, eager)
+      return ours[0]
     })
+    if (warnings) queries.forEach(warnings.marked)
     tell({ type: 'marked', marks, queries })
+  }
+
+  /** Which marks are about the query. */
+  function speaksFor(query: Query): (mark: WaitingMark) => boolean {
+    const scopes = [options.scopeOf ? options.scopeOf(query) : query.meta?.scope].flat().filter((scope) => typeof scope === 'string')
+    return ({ scope, key }) => keyCovers(key, query.queryKey) && (!scopes[0] || scopes.some((one) => scopeCovers(scope, one)))
   }
 
   function fromServer(event: StaleEvent): readonly { key: QueryKey; eager?: boolean }[] {
@@ -127,32 +136,40 @@ export function connectQueryClient(
   queryClient.invalidateQueries = function (filters: InvalidateQueryFilters = {}, how?: InvalidateOptions) {
     if (disposed || !client.getState().live || (filters.refetchType ?? filters.type ?? 'active') !== 'active') return plainInvalidate.call(queryClient, filters, how)
     const queries = queryClient.getQueryCache().findAll(filters)
-    const due = now() + localWindow
     warnings?.invalidated(queries)
-    mark([{ scope: '', key: filters.queryKey ?? [], from: 'local' }], queries, () => ({ due }))
+    mark([{ scope: '', key: filters.queryKey ?? [], from: 'local', due: now() + localWindow }], queries)
     return Promise.resolve()
   } as typeof plainInvalidate
 
   const ours = queryClient.invalidateQueries
   const connected: Connected = {
-    waiting: () => pending.map(({ scope, key }) => ({ scope, key })),
+    waiting: () => pending,
     restore: (marks) => take(marks.map((one) => ({ ...one, from: 'restored' })), 0),
   }
   connections.set(queryClient, connected)
 
-  /** Data that did not come from a fetch may be older than a mark that came before it was there. */
-  function onSeed(query: Query, seededAt: number | null): void {
-    const cause = seeds.find((one) => covers(one, query, scopesOf(query, options)), seededAt)
-    if (cause && !scheduler.owes(query)) mark([{ ...cause, from: 'seeded' }], [query], () => ({ due: 0 }))
+  /** TanStack asks this at each mount, focus and reconnect. */
+  function limit(query: Query): void {
+    query.isStaleByTime = (staleTime = 0) =>
+      Query.prototype.isStaleByTime.call(query, disposed || staleTime === 'static' || client.getState().live ? staleTime : Math.min(staleTime, staleAfter))
+  }
+  queryClient.getQueryCache().getAll().forEach(limit)
+
+  /** Data that did not come from a fetch may be older than a mark that came before it was there. `ageless`: so may it be whatever `writtenAt` says. */
+  function onSeed(query: Query, writtenAt: number, ageless: boolean): void {
+    const cause = seeds.find(speaksFor(query), writtenAt, ageless)
+    if (cause && !scheduler.owes(query)) mark([{ ...cause, from: 'seeded', due: 0 }], [query])
   }
 
   const unsubscribes = [
     queryClient.getQueryCache().subscribe((event) => {
       const { query } = event
       const { data, dataUpdatedAt, dataUpdateCount } = query.state
-      const action = event.type === 'updated' ? event.action : null
-      if ((event.type === 'added' && data !== undefined) || action?.type === 'setState') onSeed(query, dataUpdatedAt)
-      else if (action?.type === 'success' && action.manual && dataUpdateCount < 2) onSeed(query, null)
+      const { type, manual } = ('action' in event ? event.action : event) as { type: string; manual?: boolean }
+      if (type === 'added') limit(query)
+      /* `initialData` that does not say how old it is passes for new, and is often taken from another query. */
+      if (data !== undefined && /^(added|setState)$/.test(type)) onSeed(query, dataUpdatedAt, !dataUpdateCount && !query.options.initialDataUpdatedAt)
+      else if (manual && dataUpdateCount < 2) onSeed(query, Infinity, true)
     }),
     client.onStale((event) =>
       take(
@@ -177,13 +194,4 @@ export function connectQueryClient(
     for (const unsubscribe of unsubscribes) unsubscribe()
     scheduler.dispose()
   }
-}
-
-function covers(mark: WaitingMark, query: Query, scopes: readonly string[] | null): boolean {
-  return (scopes === null || scopes.some((scope) => scopeCovers(mark.scope, scope))) && keyCovers(mark.key, query.queryKey)
-}
-
-function scopesOf(query: Query, options: ConnectOptions): readonly string[] | null {
-  const scopes = [options.scopeOf ? options.scopeOf(query) : query.meta?.scope].flat().filter((scope) => typeof scope === 'string')
-  return scopes[0] ? scopes : null
 }

@@ -23,6 +23,5 @@ function keysOf(mutation: Mutation<unknown, unknown, unknown, unknown>, holdFor:
   if (holdFor !== 'keys') return holdFor === 'any' ? [[]] : []
   const { meta, options, state } = mutation
   const own = meta?.holds ?? (options.mutationKey && [options.mutationKey])
-  const holds: unknown = typeof own === 'function' ? own(state.variables) : own
-  return Array.isArray(holds) ? holds.filter(Array.isArray) : []
+  return [typeof own === 'function' ? own(state.variables) : own].flat().filter(Array.isArray)
 }

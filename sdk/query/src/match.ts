@@ -4,8 +4,8 @@
  *  is a number in one place and a part of an address in another. The empty key covers every key. */
 export function keyCovers(mark: unknown, key: unknown): boolean {
   if (mark === key) return true
-  if (isObject(mark) && isObject(key)) return Object.keys(mark).every((name) => keyCovers(mark[name], key[name]))
-  return isTextual(mark) && isTextual(key) && `${mark}` === `${key}`
+  if (isObject(mark)) return isObject(key) && Object.keys(mark).every((name) => keyCovers(mark[name], key[name]))
+  return !isObject(key) && (typeof mark === 'number' || typeof key === 'number') && `${mark}` === `${key}`
 }
 
 /** `*` covers every scope and `project:*` those that begin with `project:`. A query may itself be tied to such a family,
@@ -19,10 +19,6 @@ function familyOf(scope: string): string {
   return scope.replace(/:[^]*/, ':*')
 }
 
-function isTextual(value: unknown): value is number | string {
-  return typeof value === 'number' || typeof value === 'string'
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+  return Object(value) === value
 }

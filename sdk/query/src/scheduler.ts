@@ -39,17 +39,17 @@ export interface SchedulerSettings {
 
 export interface Scheduler {
   /** `due` is a time of the clock. `eager`: also when no component shows it. */
-  owe(query: Query, due: number, eager?: boolean): void
+  owe(query: Query, due: number, eager?: boolean | undefined): void
   /** Owed or being answered. */
-  owes(query: Query): boolean
+  owes(query: Query): boolean | undefined
   dispose(): void
 }
 
 interface Debt {
   owed: boolean
   answering: boolean
+  eager: boolean | undefined
   inFlight: boolean
-  eager: boolean
   due: number
   /** When a fetch was last started from here. */
   ranAt: number
@@ -60,7 +60,8 @@ interface Debt {
 /** TanStack's own retries come first; after so many repetitions the query stays as it is, in error and flagged, until
  *  the next mark, mount or focus. */
 const MAX_REPETITIONS = 5
-const FIRST_REPETITION = 2000
+/** ms; doubles with each failure. */
+const REPETITION = 1000
 
 export function createScheduler(
   queryClient: QueryClient,
@@ -87,10 +88,10 @@ export function createScheduler(
     if (whenHidden === 'wait' && !focusManager.isFocused()) return
     const held = heldNow(queryClient, holdFor)
     let next = Infinity
-    for (const [query, debt] of [...debts]) {
+    for (const [query, debt] of debts) {
       if (!debt.owed || debt.failures > MAX_REPETITIONS) continue
       if (query.state.fetchStatus !== 'idle' || held(query) || !mayFetch(query, debt.eager)) continue
-      const due = Math.max(debt.due, debt.ranAt + Math.max(minInterval, debt.failures && FIRST_REPETITION * 2 ** (debt.failures - 1)))
+      const due = Math.max(debt.due, debt.ranAt + Math.max(minInterval, debt.failures && REPETITION * 2 ** debt.failures))
       if (due > start) next = Math.min(next, due)
       else {
         debt.ranAt = start
@@ -130,9 +131,7 @@ export function createScheduler(
         tell({ type: 'refetch', query })
       }
     } else if (action.type === 'success' ? !action.manual : action.type === 'error' || (debt.inFlight && query.state.fetchStatus === 'idle')) settled(query, debt, action.type)
-    /* What has no data has nothing to be flagged; it is fetched when it is shown anyway. But it must not pass for fresh
-     * when somebody writes data into it that may be older than the mark. */
-    if ((debt.owed || debt.answering) && !query.state.isInvalidated && query.state.status !== 'pending') query.invalidate()
+    if (debt.owed || debt.answering) flag(query)
   }
 
   const unsubscribes = [
@@ -142,19 +141,19 @@ export function createScheduler(
   ]
 
   return {
-    owe(query, due, eager = false) {
-      const debt = debts.get(query) ?? { owed: false, answering: false, inFlight: query.state.fetchStatus !== 'idle', eager, due, ranAt: -Infinity, failures: 0 }
+    owe(query, due, eager) {
+      const debt: Debt = debts.get(query) ?? { owed: false, answering: false, inFlight: query.state.fetchStatus !== 'idle', eager, due, ranAt: -Infinity, failures: 0 }
       debts.set(query, debt)
       debt.due = debt.owed ? Math.min(debt.due, due) : due
       debt.owed = true
       debt.eager ||= eager
       debt.failures = Math.min(debt.failures, MAX_REPETITIONS)
-      if (query.state.fetchStatus !== 'idle' || query.state.status !== 'pending') query.invalidate()
+      flag(query)
       pumpSoon()
     },
     owes(query) {
       const debt = debts.get(query)
-      return !!debt && (debt.owed || debt.answering)
+      return debt?.owed || debt?.answering
     },
     dispose() {
       for (const unsubscribe of unsubscribes) unsubscribe()
@@ -164,8 +163,14 @@ export function createScheduler(
   }
 }
 
+/** What has no data has nothing to be flagged; it is fetched when it is shown anyway. But it must not pass for fresh when
+ *  somebody writes data into it that may be older than the mark, so this is called again then. */
+function flag(query: Query): void {
+  if (query.state.status !== 'pending') query.invalidate()
+}
+
 /** Whether anybody wants it: shown, or asked for in so many words and not switched off. */
-function mayFetch(query: Query, eager: boolean): unknown {
+function mayFetch(query: Query, eager: boolean | undefined): unknown {
   return !query.isStatic() && (query.isActive() || (eager && !query.isDisabled() && query.options.queryFn))
 }
 

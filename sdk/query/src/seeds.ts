@@ -5,9 +5,9 @@ import type { ReportedMark } from './work.ts'
 
 export interface SeedLog {
   add(mark: ReportedMark): void
-  /** A mark that covers it and came after `seededAt`, ms since 1970; at any time if that is null. The first `ready` of a scope is
-   *  then none: it says that data of before it may be old, and what is fetched is fetched anew after it. */
-  find(covers: (mark: ReportedMark) => boolean, seededAt: number | null): ReportedMark | undefined
+  /** A mark that covers it and came after `writtenAt`, ms since 1970. If it is `ageless`, at any time; but the first `ready` of a
+   *  scope is then none: it says that data of before it may be old, and what is fetched is fetched anew after it. */
+  find(covers: (mark: ReportedMark) => boolean, writtenAt: number, ageless: boolean): ReportedMark | undefined
 }
 
 const MAX_MARKS = 500
@@ -19,12 +19,10 @@ export function createSeedLog(): SeedLog {
       if (marks.size > MAX_MARKS) {
         /* Precision is given up, never truth. */
         marks.clear()
-        this.add({ scope: '*', key: [], from: 'reset' })
+        mark = { scope: '*', key: [], from: 'reset' }
       }
-      const id = JSON.stringify([mark.scope, mark.key, mark.from])
-      marks.delete(id)
-      marks.set(id, { ...mark, at: Date.now() })
+      marks.set(JSON.stringify([mark.scope, mark.key, mark.from]), { ...mark, at: Date.now() })
     },
-    find: (covers, seededAt) => [...marks.values()].find((mark) => (seededAt === null ? /^(stale|reset)$/.test(mark.from) : mark.at >= seededAt) && covers(mark)),
+    find: (covers, writtenAt, ageless) => [...marks.values()].find((mark) => (mark.at >= writtenAt || (ageless && /^(stale|reset)$/.test(mark.from))) && covers(mark)),
   }
 }

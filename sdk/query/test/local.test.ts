@@ -155,6 +155,24 @@ describe('a query without data', () => {
     expect(reports.some((report) => report.type === 'marked' && report.marks[0]?.from === 'seeded')).toBe(true)
   })
 
+  test('that did not exist when its mark came and begins with data of another query is not taken as fresh, unless that says how old it is', async () => {
+    connect()
+    queryClient.setQueryData(['rows'], [0])
+    const from = Date.now()
+    await pass(1000)
+    backend.change()
+    client.stale('all', [['row']])
+    await pass(1000)
+    const initialData = () => queryClient.getQueryData<number[]>(['rows'])?.[0]
+    const detail = watch(queryClient, backend, ['row', 7], { initialData })
+    new QueryObserver(queryClient, { queryKey: ['row', 8], queryFn: () => backend.read(), enabled: false }).subscribe(() => {})
+    const late = watch(queryClient, backend, ['row', 8], { initialData })
+    const old = watch(queryClient, backend, ['row', 9], { initialData, initialDataUpdatedAt: from })
+    const young = watch(queryClient, backend, ['row', 10], { initialData: 5, initialDataUpdatedAt: Date.now() })
+    await pass(2000)
+    expect([detail.data, late.data, old.data, young.data]).toEqual([1, 1, 1, 5])
+  })
+
   test('that did not exist when its scope was reset and is then seeded is not taken as fresh', async () => {
     connect()
     backend.change()

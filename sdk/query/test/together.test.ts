@@ -1,13 +1,17 @@
 /* Both packages against a server that is played by hand: from the bytes of the stream to what is on the screen. */
 
+import { focusManager } from '@tanstack/query-core'
 import { createClient } from '@unstale/client'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FakeServer, sse } from '../../client/test/fake_server.ts'
 import { connectQueryClient } from '../src/index.ts'
 import { Backend, createQueryClient, pass, watch } from './fixture.ts'
 
 beforeEach(() => void vi.useFakeTimers())
-afterEach(() => void vi.useRealTimers())
+afterEach(() => {
+  focusManager.setFocused(undefined)
+  vi.useRealTimers()
+})
 
 test('a page stays right through marks, a restart with exact resume, and a crash with reset', async () => {
   const server = new FakeServer()
@@ -58,4 +62,98 @@ test('a page stays right through marks, a restart with exact resume, and a crash
   dispose()
   client.disconnect()
   expect(vi.getTimerCount()).toBe(0)
+})
+
+describe('while the server says that its capture is not current', () => {
+  function setUp() {
+    const server = new FakeServer()
+    const backend = new Backend()
+    const queryClient = createQueryClient()
+    /* As a QueryClientProvider does. */
+    queryClient.mount()
+    const client = createClient({ url: '', scopes: ['all'], fetch: server.fetch })
+    const dispose = connectQueryClient(queryClient, client)
+    onTestFinished(() => {
+      dispose()
+      client.disconnect()
+      queryClient.unmount()
+    })
+    client.connect()
+    server.last.ready({ all: 'fresh' }, { heartbeat: 0 })
+    const current = async (current: boolean) => {
+      server.last.event('heartbeat', { time: '', current, position: 'e-1' })
+      await pass(0)
+      expect(client.getState().live).toBe(current)
+    }
+    const focus = async () => {
+      focusManager.setFocused(false)
+      focusManager.setFocused(true)
+      await pass(200)
+    }
+    return { backend, queryClient, current, focus }
+  }
+
+  test('data that would be fresh for ever is fetched again on mount and on focus after 30 s, and no longer when it is current again', async () => {
+    const { backend, queryClient, current, focus } = setUp()
+    await pass(10)
+    const shown = watch(queryClient, backend, ['shown'], { name: 'shown' })
+    const left = watch(queryClient, backend, ['left'], { name: 'left', staleTime: Infinity })
+    const counts = () => [backend.count('shown'), backend.count('left')]
+    await pass(200)
+    left.unmount()
+    await pass(600_000)
+    await focus()
+    watch(queryClient, backend, ['left'], { name: 'left', staleTime: Infinity }).unmount()
+    await pass(200)
+    expect(counts()).toEqual([1, 1])
+
+    await current(false)
+    await focus()
+    expect(counts()).toEqual([2, 1])
+    watch(queryClient, backend, ['left'], { name: 'left', staleTime: Infinity })
+    await pass(200)
+    expect(counts()).toEqual([2, 2])
+    await focus()
+    expect(counts()).toEqual([2, 2])
+    await pass(30_000)
+    await focus()
+    expect(counts()).toEqual([3, 3])
+
+    await current(true)
+    await pass(600_000)
+    await focus()
+    expect(counts()).toEqual([3, 3])
+    expect(shown.data).toBe(0)
+  })
+
+  test('a shorter staleTime and a static one stay what they are', async () => {
+    const { backend, queryClient, current, focus } = setUp()
+    await current(false)
+    watch(queryClient, backend, ['short'], { name: 'short', staleTime: 5000 })
+    watch(queryClient, backend, ['static'], { name: 'static', staleTime: 'static' })
+    await pass(6000)
+    await focus()
+    await pass(600_000)
+    await focus()
+    expect([backend.count('short'), backend.count('static')]).toEqual([3, 1])
+  })
+
+  test('queries that were there before it was connected are not left out, and after dispose nothing is left', async () => {
+    const queryClient = createQueryClient()
+    const backend = new Backend()
+    watch(queryClient, backend, ['row'])
+    await pass(200)
+    const client = createClient({ url: '', scopes: ['all'], fetch: new FakeServer().fetch })
+    const query = queryClient.getQueryCache().find({ queryKey: ['row'] })
+    const dispose = connectQueryClient(queryClient, client, { staleAfter: 60_000 })
+    await pass(59_000)
+    expect(query?.isStaleByTime(Infinity)).toBe(false)
+    await pass(1000)
+    expect(query?.isStaleByTime(Infinity)).toBe(true)
+    const another = connectQueryClient(queryClient, client, { staleAfter: Infinity })
+    dispose()
+    expect(query?.isStaleByTime(Infinity)).toBe(false)
+    expect(query?.isStaleByTime(100)).toBe(true)
+    another()
+  })
 })
