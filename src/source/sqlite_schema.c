@@ -73,12 +73,11 @@ static struct str text(struct reader *reader, sqlite3_stmt *stmt, int i)
 
 static void read_columns(struct reader *reader, struct sqlite_table *table)
 {
-    /* hidden 1: a hidden column of a virtual table; 2 and 3: generated ones, which triggers see. */
-    sqlite3_stmt *stmt =
-        prepare(reader,
-                "SELECT name, pk, \"notnull\", dflt_value, type "
-                "FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
-                table->name);
+    /* hidden 2 and 3 are generated columns, which triggers see. */
+    sqlite3_stmt *stmt = prepare(reader,
+                                 "SELECT name, pk, \"notnull\", dflt_value, type "
+                                 "FROM pragma_table_xinfo(?1, 'main') ORDER BY cid",
+                                 table->name);
     size_t n = count(reader, stmt);
     table->columns = take(reader, n, sizeof *table->columns);
     const struct sqlite_column *integer = NULL;
@@ -95,7 +94,7 @@ static void read_columns(struct reader *reader, struct sqlite_table *table)
             integer = column;
     }
     sqlite3_finalize(stmt);
-    if (table->without_rowid || table->kind != SQLITE_KIND_TABLE)
+    if (table->without_rowid)
         return;
     static const char *const names[] = {"rowid", "_rowid_", "oid"};
     for (size_t i = 0; i < 3 && table->rowid.n == 0; i++)
@@ -199,10 +198,13 @@ static void read_tables(struct reader *reader)
         };
     }
     sqlite3_finalize(stmt);
+    /* Of tables alone: asking for the columns of a view whose tables are gone, or of a virtual
+     * table whose module only the application has, is an error. */
     for (size_t i = 0; i < schema->n_tables && reader->rc == SQLITE_OK && !reader->full; i++) {
+        if (schema->tables[i].kind != SQLITE_KIND_TABLE)
+            continue;
         read_columns(reader, &schema->tables[i]);
-        if (schema->tables[i].kind == SQLITE_KIND_TABLE)
-            read_uniques(reader, &schema->tables[i]);
+        read_uniques(reader, &schema->tables[i]);
     }
 }
 

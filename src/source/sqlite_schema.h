@@ -54,7 +54,7 @@ struct sqlite_table {
     /* A name under which the rowid can be read: a column that is an INTEGER PRIMARY KEY, else
      * "rowid", "_rowid_" or "oid"; empty when there is none. */
     struct str rowid;
-    struct sqlite_column *columns;
+    struct sqlite_column *columns; /* none of a view or a virtual table */
     size_t n_columns;
     size_t n_key; /* columns in the primary key */
     struct sqlite_unique *uniques;

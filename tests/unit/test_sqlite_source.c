@@ -596,6 +596,38 @@ static void a_table_made_later_is_wide_and_stays_current(void **state)
     sqlite_bench_free(b);
 }
 
+/* ---- what only the application understands ---- */
+
+static void a_view_whose_table_is_gone_hinders_nothing(void **state)
+{
+    struct sqlite_bench *b =
+        watched(SCHEMA "CREATE TABLE gone(x); CREATE VIEW v AS SELECT x FROM gone;"
+                       "DROP TABLE gone;");
+    sqlite_bench_setup(b);
+    sqlite_bench_start(b, "");
+    sqlite_bench_wait_current(b, true);
+    sqlite_bench_take(b);
+    sqlite_bench_sql(b, "INSERT INTO tasks VALUES (3,42,'a','')");
+    assert_non_null(strstr(sqlite_bench_heard(b).p, "tasks created"));
+    sqlite_bench_free(b);
+}
+
+static void a_virtual_table_of_an_unknown_module_hinders_nothing(void **state)
+{
+    struct sqlite_bench *b = watched(SCHEMA);
+    sqlite_bench_sql(b, "PRAGMA writable_schema=ON;"
+                        "INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES"
+                        "('table','vec','vec',0,'CREATE VIRTUAL TABLE vec USING nowhere(e)');"
+                        "PRAGMA writable_schema=RESET");
+    sqlite_bench_setup(b);
+    sqlite_bench_start(b, "");
+    sqlite_bench_wait_current(b, true);
+    sqlite_bench_take(b);
+    sqlite_bench_sql(b, "INSERT INTO tasks VALUES (3,42,'a','')");
+    assert_non_null(strstr(sqlite_bench_heard(b).p, "tasks created"));
+    sqlite_bench_free(b);
+}
+
 /* ---- the file ---- */
 
 static void waits_for_a_file_that_does_not_exist_yet(void **state)
@@ -923,6 +955,8 @@ int main(void)
         cmocka_unit_test(teardown_leaves_nothing_and_is_noticed),
         cmocka_unit_test(setup_while_it_runs_is_a_gap),
         cmocka_unit_test(every_table_is_followed_by_its_key),
+        cmocka_unit_test(a_view_whose_table_is_gone_hinders_nothing),
+        cmocka_unit_test(a_virtual_table_of_an_unknown_module_hinders_nothing),
         cmocka_unit_test(a_table_made_later_is_wide_and_stays_current),
         cmocka_unit_test(waits_for_a_file_that_does_not_exist_yet),
         cmocka_unit_test(a_database_without_wal_is_not_touched),
