@@ -226,8 +226,8 @@ static enum callback_answer read_answer(struct callback *callback,
         }
     }
     if (!callback->silent)
-        log_warn(callback->options.log, "auth", "callback %s: %s; new sign-ins get 503",
-                 callback->options.spec->url, why ? why : "no answer");
+        log_warn(callback->options.log, "auth", "callback %.*s: %s; new sign-ins get 503",
+                 STR_ARG(fetch_url_shown(callback->options.spec->url)), why ? why : "no answer");
     callback->silent = true;
     return CALLBACK_SILENT;
 }
@@ -292,7 +292,8 @@ static bool start(struct known *known, struct asked *asked)
                                           .max_body = spec->max_answer};
     known->job = fetch_start(callback->options.fetch, &request, on_done, known, &err);
     if (!known->job)
-        log_warn(callback->options.log, "auth", "callback %s: %s", spec->url, err.text);
+        log_warn(callback->options.log, "auth", "callback %.*s: %s",
+                 STR_ARG(fetch_url_shown(spec->url)), err.text);
     return known->job != NULL;
 }
 

@@ -104,7 +104,8 @@ static void fetch_failed(struct jwks *jwks, const char *why)
     jwks->last_ns = uv_hrtime();
     pthread_mutex_unlock(&jwks->lock);
     if (first)
-        log_warn(jwks->log, "jwks", "%s cannot be read: %s; %s", jwks->url, why,
+        log_warn(jwks->log, "jwks", "%.*s cannot be read: %s; %s",
+                 STR_ARG(fetch_url_shown(jwks->url)), why,
                  none ? "nobody with a token can be let in until it can"
                       : "the keys of the last time stay in use");
     again_in(jwks, jwks->backoff.first_ms / 2 + backoff_next(&jwks->backoff, dice()));
@@ -121,11 +122,11 @@ static void take(struct jwks *jwks, struct jwk_set *set, const struct jwk_left_o
     jwks->state.keys = jwk_set_count(set);
     pthread_mutex_unlock(&jwks->lock);
     jwk_set_unref(old);
-    log_info(jwks->log, "jwks", "%s has %zu keys%s", jwks->url, jwk_set_count(set),
-             first ? "" : " now: they were changed");
+    log_info(jwks->log, "jwks", "%.*s has %zu keys%s", STR_ARG(fetch_url_shown(jwks->url)),
+             jwk_set_count(set), first ? "" : " now: they were changed");
     if (left_out->n)
-        log_warn(jwks->log, "jwks", "%s: %zu of its keys cannot be used: %s", jwks->url,
-                 left_out->n, left_out->first.text);
+        log_warn(jwks->log, "jwks", "%.*s: %zu of its keys cannot be used: %s",
+                 STR_ARG(fetch_url_shown(jwks->url)), left_out->n, left_out->first.text);
     if (jwks->changed)
         jwks->changed(jwks->ctx, set);
 }
@@ -147,7 +148,7 @@ static void fetched(struct jwks *jwks, int64_t max_age_s)
     jwks->last_ns = uv_hrtime();
     pthread_mutex_unlock(&jwks->lock);
     if (again)
-        log_info(jwks->log, "jwks", "%s can be read again", jwks->url);
+        log_info(jwks->log, "jwks", "%.*s can be read again", STR_ARG(fetch_url_shown(jwks->url)));
     jwks->backoff.failures = 0;
     again_in(jwks, ms - dice() % (ms / 4 + 1));
 }

@@ -231,20 +231,45 @@ static void print_endpoints(const struct config *config)
     grid_free(&grid);
 }
 
-/* Whoever is signed in may read what this template of a rule gives. */
-static bool everybody_reads(const struct auth_spec *auth, struct str scope)
+/* May the template of a rule give this scope? By what stands before and behind its columns. */
+static bool may_give(struct str text, struct str scope)
 {
+    size_t before = str_index(text, '{'), behind = 0;
+    while (behind < text.n && text.p[text.n - 1 - behind] != '}')
+        behind++;
+    return before < text.n && scope.n > before + behind && memcmp(scope.p, text.p, before) == 0 &&
+           memcmp(scope.p + scope.n - behind, text.p + text.n - behind, behind) == 0;
+}
+
+/* Of what this template of a rule gives, what whoever is signed in may read: the template itself,
+ * or one scope of it; .n 0: nothing. */
+static struct str everybody_reads(const struct auth_spec *auth, struct str scope)
+{
+    struct str one = {0};
     if (auth->none)
-        return true;
+        return scope;
     for (size_t i = 0; i < auth->n_scopes; i++) {
         struct str grant = auth->scopes[i].text;
         if (auth->scopes[i].n_when || str_index(grant, '{') < grant.n)
             continue;
         if (str_equal(grant, scope) ||
             (scope_is_family(grant) && str_starts(scope, scope_stem(grant))))
-            return true;
+            return scope;
+        if (!one.n && may_give(scope, grant))
+            one = grant;
     }
-    return false;
+    return one;
+}
+
+/* Who has a token and no scope from it is let in nowhere. */
+static void note_nothing_to_read(const struct config *config)
+{
+    const struct auth_spec *auth = &config->auth;
+    if (!auth->none && !auth->callback.on && !auth->tickets.on && auth->n_scopes == 0 &&
+        auth->membership.n == 0)
+        cli_note("%s: auth says by no scopes and no membership what may be read: every stream will "
+                 "be refused (403)",
+                 config->file);
 }
 
 /* Marks tell nobody what is in a row; data does. */
@@ -254,13 +279,14 @@ static void note_public_data(const struct config *config)
         const struct spec_rule *rule = &config->rules.rules[i];
         for (size_t k = 0; rule->n_data && k < rule->scope.n; k++) {
             const struct spec_text *scope = &rule->scope.items[k];
-            if (!everybody_reads(&config->auth, scope->text))
+            struct str read = everybody_reads(&config->auth, scope->text);
+            if (!read.n)
                 continue;
             cli_note("%s:%u:%u: data: of %.*s (%.*s%s) goes to the scope %.*s, which everybody%s "
                      "may read",
                      config->file, scope->at.line, scope->at.column, STR_ARG(rule->resource.text),
                      STR_ARG(rule->data[0].column.text), rule->n_data > 1 ? " and others" : "",
-                     STR_ARG(scope->text),
+                     STR_ARG(read),
                      config->auth.none ? " who reaches the listener" : " who is signed in");
         }
     }
@@ -278,7 +304,8 @@ static void print_auth(const struct auth_spec *auth)
     for (size_t i = 0; i < auth->n_scopes; i++)
         printf(" %.*s%s", STR_ARG(auth->scopes[i].text),
                auth->scopes[i].n_when ? " (when ...)" : "");
-    printf("%s\n", auth->n_scopes ? "" : " what the sign-in names");
+    bool named = auth->callback.on || auth->tickets.on;
+    printf("%s\n", auth->n_scopes ? "" : named ? " what the sign-in names" : " nothing by claims");
     for (size_t i = 0; i < auth->membership.n; i++) {
         const struct roll *roll = &auth->membership.items[i];
         printf("and what the database says: %.*s to each %.*s of %.*s%s\n", STR_ARG(roll->text),
@@ -303,6 +330,7 @@ static void print_config(const struct config *config)
         print_rules(&config->rules);
     }
     note_public_data(config);
+    note_nothing_to_read(config);
 }
 
 static void note(void *ctx, const char *path, enum databases_finding finding, struct place at,

@@ -75,7 +75,8 @@ static const struct setting SETTINGS[] = {
          "The file that carries what is stale over an orderly restart; by default unstale.state in $STATE_DIRECTORY, "
          "else a file with the ending .state beside the configuration."),
     PART("", "trusted_proxies", "an address or a network, or a list of them",
-         "Networks whose X-Forwarded-For is believed, for logs and /debug/connections; at most 32."),
+         "Networks whose X-Forwarded-For is believed, for logs, /debug/connections and "
+         "connections_per_address; at most 32."),
     COUNT("", "threads", config, threads, 1, 64, "1",
           "Delivery threads; one is enough for tens of thousands of connections."),
 
@@ -249,7 +250,7 @@ static const struct setting SETTINGS[] = {
     COUNT("limits", "connections_per_token", config, limits.connections_per_token, 0, 1000000, "20",
           "Open streams of one token or session; one more gets 429; 0 is no bound."),
     COUNT("limits", "connections_per_address", config, limits.connections_per_address, 0, 1000000, "0",
-          "Open streams of one client address, behind trusted_proxies the one that they name; 0 is no bound."),
+          "Open streams of one client address (of IPv6, its first 64 bits), behind trusted_proxies the one that they name; 0 is no bound."),
     COUNT("limits", "scopes", config, limits.scopes, 1, 10000, "100",
           "Scopes of one subscription."),
     SIZE("limits", "publish_body", config, limits.publish_body, KIB, 64 * MIB, "1MiB",

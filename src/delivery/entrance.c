@@ -90,9 +90,11 @@ bool entry_client(const struct call *call, char client[PROXIES_CLIENT_MAX])
 static bool take_seat(const struct worker_limits *limits, const struct identity *identity,
                       const char *client, struct quota_seat *seat, struct err *err)
 {
+    char network[PROXIES_CLIENT_MAX];
+    proxies_network(client, network);
     const struct str names[QUOTA_KINDS] = {[QUOTA_USER] = identity_user(identity),
                                            [QUOTA_TOKEN] = identity_session(identity),
-                                           [QUOTA_ADDRESS] = str_of(client)};
+                                           [QUOTA_ADDRESS] = str_of(network)};
     enum quota_kind full = QUOTA_KINDS;
     if (quota_take(limits->quota, names, limits->streams_max, seat, &full))
         return true;

@@ -287,6 +287,11 @@ bool fetch_url_ok(const char *url, struct err *err)
     return ok;
 }
 
+struct str fetch_url_shown(const char *url)
+{
+    return (struct str){.p = url, .n = strcspn(url, "?#")};
+}
+
 static bool add_headers(struct fetch_job *job, const struct fetch_request *request, struct err *err)
 {
     for (size_t i = 0; i < request->n_headers; i++) {

@@ -54,6 +54,9 @@ struct fetch_request {
     size_t max_body;
 };
 
+/* What of a URL may stand in a log: up to its query, where a key may be. */
+struct str fetch_url_shown(const char *url);
+
 /* NULL with a sentence. `options` may be NULL. */
 struct fetch *fetch_new(uv_loop_t *loop, const struct fetch_options *options, struct err *err);
 /* Cancels what is under way, without calling anybody. Its handles are off the loop after the loop

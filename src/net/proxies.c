@@ -77,6 +77,20 @@ static struct str trim(struct str text)
     return text;
 }
 
+/* The address alone: some proxies write the client's port behind it, "192.0.2.1:1234" or
+ * "[2001:db8::1]:1234". */
+static struct str without_port(struct str text)
+{
+    size_t colon = str_index(text, ':');
+    if (text.n && text.p[0] == '[') {
+        struct str inside = str_from(text, 1);
+        size_t end = str_index(inside, ']');
+        return end < inside.n ? (struct str){.p = inside.p, .n = end} : text;
+    }
+    bool one = colon < text.n && !memchr(text.p + colon + 1, ':', text.n - colon - 1);
+    return one ? (struct str){.p = text.p, .n = colon} : text;
+}
+
 /* From the end: what the nearest proxy wrote comes last. False: there is nothing further to look
  * at, either because somebody was found who is no proxy, or because it is not an address. */
 static bool walk(const struct proxies *proxies, struct str list, char client[PROXIES_CLIENT_MAX])
@@ -87,7 +101,7 @@ static bool walk(const struct proxies *proxies, struct str list, char client[PRO
             from--;
         uint8_t address[16];
         bool four;
-        if (!parse(trim(str_from(list, from)), address, &four))
+        if (!parse(without_port(trim(str_from(list, from))), address, &four))
             return false;
         write_address(address, client);
         if (!is_trusted(proxies, address))
@@ -115,4 +129,17 @@ bool proxies_client(const struct proxies *proxies, const char *peer,
             break;
     }
     return strcmp(client, peer) != 0;
+}
+
+void proxies_network(const char *client, char network[PROXIES_CLIENT_MAX])
+{
+    uint8_t address[16];
+    bool four;
+    if (!parse(str_of(client), address, &four)) {
+        snprintf(network, PROXIES_CLIENT_MAX, "%s", client);
+        return;
+    }
+    if (memcmp(address, mapped, sizeof mapped) != 0)
+        memset(address + 8, 0, 8);
+    write_address(address, network);
 }

@@ -216,10 +216,24 @@ test('streams of a user, of a token and of an address have a limit', async (t) =
       stream.cut()
     }
   }
-  const server = await serve(t, config({ limits: { connections_per_address: 2 } }))
-  await (await subscribe(t, server, { scopes: ['a'] })).opened()
-  await (await subscribe(t, server, { scopes: ['a'] })).opened()
-  assert.equal((await server.ask('/v1/stream?scope=a')).status, 429)
+  const server = await serve(t, config({ limits: { connections_per_address: 2 }, trusted_proxies: ['127.0.0.1'] }))
+  const opened = async (client: string): Promise<number> => {
+    const stream = server.stream({ scopes: ['a'], headers: client ? { 'X-Forwarded-For': client } : {} })
+    t.after(() => stream.cut())
+    await stream.until('answered', () => stream.status !== 0)
+    return stream.status
+  }
+  const three = async (...clients: string[]): Promise<number[]> => {
+    const all = []
+    for (const client of clients) all.push(await opened(client))
+    return all
+  }
+  assert.deepEqual(await three('', '', ''), [200, 200, 429])
+  /* Behind a proxy it is the client, however it is written, and of IPv6 what one host has. */
+  assert.deepEqual(await three('192.0.2.1', '6.6.6.6, 192.0.2.1', '192.0.2.1:4711'), [200, 200, 429])
+  assert.deepEqual(await three('2001:db8::1', '2001:0DB8:0:0:9::2', '[2001:db8::3]:80'), [200, 200, 429])
+  assert.deepEqual(await three('2001:db8:0:1::1', '192.0.2.2'), [200, 200])
+  assert.equal(await server.metric('unstale_streams_refused_total{limit="address"}'), 3)
 })
 
 test('pages of named origins may talk to it, with cookies, and no others', async (t) => {
@@ -311,6 +325,14 @@ test('check names data that everybody may read, and the way in', async (t) => {
   assert.match(some.stdout, /signed in by token; what may be read: project:\{p\[\]\} all user:\* \(when \.\.\.\)/)
   const none = await check({ jwt, scopes: ['project:{p[]}', 'user:{sub}'] })
   assert.equal(none.stderr, '')
+  const one = await check({ jwt, scopes: ['project:public', 'user:', 'project:{p}'] })
+  assert.match(one.stderr, /^unstale: \S+ data: of tasks \(title and others\) goes to the scope project:public, which everybody who is signed in may read\n$/)
+  const nobody = await check({ jwt })
+  assert.match(nobody.stderr, /auth says by no scopes and no membership what may be read: every stream will be refused \(403\)\n$/)
+  assert.match(nobody.stdout, /what may be read: nothing by claims/)
+  const asked = await check({ jwt, callback: { url: 'http://127.0.0.1:1/' } })
+  assert.equal(asked.stderr, '')
+  assert.match(asked.stdout, /what may be read: what the sign-in names/)
   const family = await check({ jwt, scopes: ['project:*'] })
   assert.match(family.stderr, /goes to the scope project:\{project_id\}/)
   const open = await check('none')

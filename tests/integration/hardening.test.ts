@@ -32,6 +32,18 @@ test('nothing gains rights, and nobody but root looks into the memory', async (t
   assert.equal(statSync(`/proc/${open.pid}/status`).uid, Number(status(open.pid, 'Uid')))
 })
 
+test('an address that is asked stands in the log without its query', async (t) => {
+  const key = 'S3cr3t-of-the-operator'
+  const server = await serve(
+    t,
+    config({ auth: { jwt: { jwks_url: `http://127.0.0.1:1/keys?key=${key}` }, callback: { url: `http://127.0.0.1:1/who?key=${key}`, cache: '0' } }, log: { level: 'debug' } }),
+  )
+  assert.equal((await server.ask('/v1/stream?scope=a', { headers: { Cookie: 'sid=1' } })).status, 503)
+  await server.line(/callback http:\/\/127\.0\.0\.1:1\/who: /)
+  await server.line(/http:\/\/127\.0\.0\.1:1\/keys cannot be read: /)
+  assert.ok(!server.log.includes(key), server.log)
+})
+
 test('no secret and no token stands in the log, in the metrics or on the admin pages', async (t) => {
   const dir = directory(t)
   const publisher = 'S3cr3t-of-the-publisher'

@@ -80,6 +80,37 @@ static void what_is_no_address_ends_the_search(void **state)
     assert_client(&some, "127.0.0.1", "203.0.113.7\", \"id\":\"x", NULL, "127.0.0.1");
 }
 
+static void a_port_behind_the_address_is_no_part_of_it(void **state)
+{
+    const struct proxies some = trusting((const char *const[]){"127.0.0.1", "10.0.0.0/8", NULL});
+    assert_client(&some, "127.0.0.1", "203.0.113.7:1234", NULL, "203.0.113.7");
+    assert_client(&some, "127.0.0.1", "1.1.1.1:5, 203.0.113.7:1234, 10.0.0.1:80", NULL,
+                  "203.0.113.7");
+    assert_client(&some, "127.0.0.1", "[2001:db8::7]:1234", NULL, "2001:db8::7");
+    assert_client(&some, "127.0.0.1", "[2001:db8::7]", NULL, "2001:db8::7");
+    for (const char *const *bad = (const char *const[]){":", "[", "[]", "[::1", ":80", "1.2.3:80",
+                                                        "x:1", "[1.2.3.4:5", NULL};
+         *bad; bad++)
+        assert_client(&some, "127.0.0.1", *bad, NULL, "127.0.0.1");
+}
+
+static void one_client_is_an_address_or_a_network_of_ipv6(void **state)
+{
+    const char *const rows[][2] = {{"203.0.113.7", "203.0.113.7"},
+                                   {"::ffff:203.0.113.7", "203.0.113.7"},
+                                   {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+                                   {"2001:db8:1:2::9", "2001:db8:1:2::"},
+                                   {"2001:db8:1:3::9", "2001:db8:1:3::"},
+                                   {"::1", "::"},
+                                   {"unknown", "unknown"},
+                                   {"", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char network[PROXIES_CLIENT_MAX];
+        proxies_network(rows[i][0], network);
+        assert_string_equal(network, rows[i][1]);
+    }
+}
+
 static void an_address_of_ipv4_is_the_same_in_ipv6(void **state)
 {
     const struct proxies some = trusting((const char *const[]){"127.0.0.1", NULL});
@@ -95,6 +126,8 @@ int main(void)
         cmocka_unit_test(nobody_is_believed_who_is_not_trusted),
         cmocka_unit_test(the_last_that_is_no_proxy_counts_whatever_the_client_wrote_before),
         cmocka_unit_test(what_is_no_address_ends_the_search),
+        cmocka_unit_test(a_port_behind_the_address_is_no_part_of_it),
+        cmocka_unit_test(one_client_is_an_address_or_a_network_of_ipv6),
         cmocka_unit_test(an_address_of_ipv4_is_the_same_in_ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
