@@ -27,6 +27,6 @@ bool proxies_add(struct proxies *proxies, struct str text);
  * is peer itself. */
 bool proxies_client(const struct proxies *proxies, const char *peer,
                     const struct http_request *request, char client[PROXIES_CLIENT_MAX]);
-/* What counts as one client: an address of IPv4, the first 64 bits of one of IPv6, since whoever has
- * one of these has all of them. `client` as it is where it is no address. */
+/* What counts as one client: an address of IPv4, the first 64 bits of one of IPv6, since whoever
+ * has one of these has all of them. `client` as it is where it is no address. */
 void proxies_network(const char *client, char network[PROXIES_CLIENT_MAX]);
