@@ -32,6 +32,8 @@ export default defineConfig({
   plugins: [react(), head],
   /* The SDK of this repository, unbuilt. */
   resolve: { conditions: ['unstale-source', ...defaultClientConditions] },
+  /* The names that a page had before it was built by Vite stay good. */
+  envPrefix: ['VITE_', 'REACT_APP_'],
   build: { outDir: 'dist', sourcemap: true },
   server: { host: '127.0.0.1', proxy: { '/api': backend, '/config.json': backend } },
 })

@@ -1,6 +1,8 @@
 /* What is named where, as the document has it. */
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { MutationObserver, QueryObserver } from '@tanstack/react-query'
 import { AFTER_GROUPS, AFTER_USERS } from '../ui/src/hooks/use-admin-mutations.ts'
@@ -75,4 +77,13 @@ test('the map of events begins with what the document prints', () => {
     'service-account.created': [['service-accounts'], ['admin-stats']],
   }
   for (const [type, keys] of Object.entries(printed)) assert.deepEqual(EVENT_INVALIDATION_MAP[type]?.slice(0, keys.length), keys, type)
+})
+
+test('every event that the server can send is about something', () => {
+  const rules = readFileSync(join(import.meta.dirname, '..', 'unstale.yaml'), 'utf8').split(/^rules:/m)[1] ?? ''
+  const names = [...rules.matchAll(/^    name: (\S+)$/gm)].map(([, name]) => name)
+  assert.equal(names.length, 10)
+  const types = names.flatMap((name) => ['created', 'updated', 'deleted'].map((action) => `${name}.${action}`))
+  assert.deepEqual(Object.keys(EVENT_INVALIDATION_MAP).sort(), types.sort())
+  for (const [type, keys] of Object.entries(EVENT_INVALIDATION_MAP)) assert.ok(keys.length > 0, type)
 })

@@ -29,9 +29,9 @@ export const INVALIDATIONS: ChangeTable = {
   ],
 }
 
-/** Where the live connection is: VITE_WS_URL, or what the backend names. */
+/** Where the live connection is: REACT_APP_WS_URL, or what the backend names. */
 export function liveUrl(named: string | null): string {
-  return (import.meta.env['VITE_WS_URL'] ?? named ?? '').replace(/^ws/, 'http')
+  return (import.meta.env['REACT_APP_WS_URL'] ?? named ?? '').replace(/^ws/, 'http')
 }
 
 class CacheInvalidationService {
