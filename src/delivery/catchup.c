@@ -28,6 +28,8 @@ struct catchup *catchup_new(struct subscriber *subscriber, unsigned worker, uint
     catchup->first_added = first_added;
     catchup->hello = subscriber->n_added > 0;
     catchup->whole = catchup->hello && subscriber->whole;
+    /* What was given back is greeted by this one: then its target speaks for that, too. */
+    catchup->pin = subscriber->withheld ? subscriber->pin : SUBSCRIBER_UNPINNED;
     round_start(&catchup->round, from);
 
 #define ADD(text, position)                                                                 \

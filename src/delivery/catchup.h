@@ -24,11 +24,12 @@ struct catchup {
     unsigned worker;
     uint64_t conn;
     enum format format;
-    bool hello;  /* the answer begins with `ready` for the scopes from `first_added` on … */
-    bool whole;  /* … or for all of them */
-    bool unsent; /* answered while something else was in flight */
-    bool ends;   /* a reset that this format says by the end of the stream */
-    bool done;   /* the blob ends with the position of the round's target */
+    bool hello;   /* the answer begins with `ready` for the scopes from `first_added` on … */
+    bool whole;   /* … or for all of them */
+    bool unsent;  /* answered while something else was in flight */
+    bool ends;    /* a reset that this format says by the end of the stream */
+    bool done;    /* the round is over, and the blob ends with its target's position … */
+    uint64_t pin; /* … unless that is above this: something is withheld */
     struct round round;
     struct blob *blob;    /* the answer; in the first ask the response head, with which it begins */
     uint32_t n_scopes;    /* those that the subscriber holds */

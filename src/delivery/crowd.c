@@ -133,6 +133,7 @@ static struct catchup *from_here(struct crowd *crowd, struct subscriber *subscri
         catchup_new(subscriber, crowd->options.worker, from, ++crowd->gathering);
     subscriber->greeting = catchup->hello;
     subscriber->narrowed = false;
+    subscriber_settle(subscriber);
     return catchup;
 }
 
@@ -243,6 +244,7 @@ static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct 
         if (catchup->hello) {
             subscriber->position = catchup->round.from;
             subscriber->greeting = false;
+            subscriber_settle(subscriber);
         }
         const struct piece piece = {.blob = catchup->blob, .to = catchup->blob->len};
         switch (conn_send(conn, &piece, 1, NULL)) {
@@ -323,8 +325,8 @@ static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t pos
     subscriber_move(subscriber, SUBSCRIBER_CUT);
 }
 
-/* The pieces up to `fell` will arrive. The last one ends with the position: then nothing of this
- * tick is missing. Otherwise a round starts from before it, without the notices that were sent. */
+/* The pieces up to `fell` will arrive. Where it is the last one, nothing of this tick is missing.
+ * Otherwise a round starts from before it, without the notices that were sent. */
 static void cut_in(struct crowd *crowd, struct subscriber *subscriber, const struct gather *gather,
                    unsigned fell)
 {
@@ -351,10 +353,11 @@ static void deliver(struct crowd *crowd, uint64_t id)
         return;
     }
     struct gather gather;
-    gather_tick(&gather, crowd->pass.tick, crowd->roster, subscriber,
-                pass_position(&crowd->pass, (enum format)subscriber->format, crowd->beats.endpoints,
-                              crowd->options.epoch),
-                ++crowd->gathering);
+    struct blob *position = NULL; /* it goes without where something is withheld */
+    if (subscriber->pin >= crowd->pass.tick->position)
+        position = pass_position(&crowd->pass, (enum format)subscriber->format,
+                                 crowd->beats.endpoints, crowd->options.epoch);
+    gather_tick(&gather, crowd->pass.tick, crowd->roster, subscriber, position, ++crowd->gathering);
     end_some_time(crowd, subscriber, gather.ends && !gather.full);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
@@ -363,6 +366,8 @@ static void deliver(struct crowd *crowd, uint64_t id)
         return;
     }
     unsigned fell = 0;
+    if (gather.n == 0)
+        return;
     switch (conn_send(conn, gather.pieces, gather.n, &fell)) {
     case CONN_SENT:
         crowd->deliveries++;
@@ -446,18 +451,22 @@ static void set_current(struct crowd *crowd, bool current)
     beats_hurry(&crowd->beats);
 }
 
-/* The heartbeat, and for a WebSocket a ping, which its peer must answer. */
-static void write_beat(const struct crowd *crowd, enum format format, uint64_t wall_ms,
-                       struct buf *out)
+/* The heartbeat of who was granted `position`, and for a WebSocket a ping, which its peer must
+ * answer. */
+static struct blob *beat_of(const struct crowd *crowd, enum format format, uint64_t position,
+                            uint64_t wall_ms)
 {
     const struct endpoint *endpoint = endpoints_at(crowd->beats.endpoints, format);
-    if (endpoint) {
-        dialect_say_heartbeat(&endpoint->dialect, out, wall_ms);
-        return;
-    }
-    events_heartbeat(out, format, wall_ms, crowd->current, at(crowd, crowd->ticked));
-    if (format_is_websocket(format))
-        ws_ping(out, (struct str){0});
+    struct buf text = BUF_INIT(512);
+    if (endpoint)
+        dialect_say_heartbeat(&endpoint->dialect, &text, wall_ms);
+    else
+        events_heartbeat(&text, format, wall_ms, crowd->current, at(crowd, position));
+    if (!endpoint && format_is_websocket(format))
+        ws_ping(&text, (struct str){0});
+    struct blob *blob = blob_new(buf_slice(&text));
+    buf_free(&text);
+    return blob;
 }
 
 /* Silent for two heartbeats and for `stalled`, although nothing was in the way of an answer: no
@@ -527,21 +536,31 @@ bool crowd_beat(struct crowd *crowd, uint64_t now, uint64_t wall_ms)
         /* Who is behind is being written to anyway, or accepts nothing. */
         if (subscriber->state != SUBSCRIBER_LIVE || conn_busy(subscriber->conn))
             continue;
-        struct blob **blob = &blobs[subscriber->format];
-        if (!*blob) {
-            struct buf text = BUF_INIT(512);
-            write_beat(crowd, (enum format)subscriber->format, wall_ms, &text);
-            *blob = blob_new(buf_slice(&text));
-            buf_free(&text);
-        }
+        enum format format = (enum format)subscriber->format;
+        uint64_t position = subscriber_told(subscriber, crowd->ticked);
+        struct blob *own = NULL, **blob = position == crowd->ticked ? &blobs[format] : &own;
+        if (!*blob)
+            *blob = beat_of(crowd, format, position, wall_ms);
         const struct piece piece = {.blob = *blob, .to = (*blob)->len};
         conn_send(subscriber->conn, &piece, 1, NULL);
+        blob_unref(own);
         crowd->heartbeats++;
         budget--;
     }
     for (size_t f = 0; f < FORMAT_COUNT; f++)
         blob_unref(blobs[f]);
     return budget == 0;
+}
+
+/* Up to where it was sent what happened in the scopes that were greeted. */
+static uint64_t granted_to(const struct crowd *crowd, const struct subscriber *subscriber)
+{
+    return subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
+}
+
+static uint64_t told_to(const struct crowd *crowd, const struct subscriber *subscriber)
+{
+    return subscriber_told(subscriber, granted_to(crowd, subscriber));
 }
 
 void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, uint64_t wall_ms,
@@ -552,9 +571,8 @@ void crowd_write_heartbeat(const struct crowd *crowd, const struct conn *conn, u
     const struct subscriber *subscriber = conn_user(conn);
     if (subscriber->greeting || subscriber->n_added > 0)
         return;
-    uint64_t position = subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
     events_heartbeat(out, (enum format)subscriber->format, wall_ms, crowd->current,
-                     at(crowd, position));
+                     at(crowd, told_to(crowd, subscriber)));
 }
 
 void crowd_set_limits(struct crowd *crowd, uint64_t heartbeat_ms, uint64_t spread_ms,
@@ -627,6 +645,7 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     subscriber->conn = conn;
     subscriber->format = (uint8_t)format;
     subscriber->state = SUBSCRIBER_OPENING;
+    subscriber->pin = SUBSCRIBER_UNPINNED;
     subscriber->heard_at = now;
     subscriber->opened_s = seconds(now);
     if (is_promised(crowd, subscriber))
@@ -680,6 +699,7 @@ void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope)
         return;
     struct roster_place taken = subscriber_take(subscriber, place);
     roster_leave(crowd->roster, &taken);
+    subscriber_settle(subscriber);
 }
 
 bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope)
@@ -695,13 +715,31 @@ bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope)
     return true;
 }
 
-uint64_t crowd_granted(const struct crowd *crowd, const struct conn *conn, struct str scope)
+uint64_t crowd_suspend(struct crowd *crowd, struct conn *conn, struct str scope)
 {
-    const struct subscriber *subscriber = conn_user(conn);
+    struct subscriber *subscriber = conn_user(conn);
     uint32_t place = subscriber_find(subscriber, scope);
-    if (subscriber->greeting || place >= subscriber->n_places - subscriber->n_added)
-        return CATCHUP_LOST;
-    return subscriber->state == SUBSCRIBER_LIVE ? crowd->ticked : subscriber->position;
+    uint64_t granted = granted_to(crowd, subscriber);
+    /* Perhaps the `ready` that is on its way is this one's. */
+    bool greeted = !subscriber->greeting && place < subscriber->n_places - subscriber->n_added;
+    subscriber_withhold(subscriber, granted);
+    crowd_revoke(crowd, conn, scope);
+    return greeted ? granted : CATCHUP_LOST;
+}
+
+void crowd_resume(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scope,
+                  bool last)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    subscriber->withheld = !last;
+    crowd_grant(crowd, conn, scope);
+}
+
+void crowd_release(struct conn *conn)
+{
+    struct subscriber *subscriber = conn_user(conn);
+    subscriber->withheld = false;
+    subscriber_settle(subscriber);
 }
 
 bool crowd_holds(const struct conn *conn, struct str scope)
@@ -855,12 +893,10 @@ size_t crowd_open_streams(const struct crowd *crowd)
 static void look_at(const struct crowd *crowd, const struct subscriber *subscriber,
                     struct mail_look *look, uint64_t now)
 {
-    bool live = subscriber->state == SUBSCRIBER_LIVE;
     const struct endpoint *endpoint =
         endpoints_at(crowd->beats.endpoints, (enum format)subscriber->format);
     look_add(look, subscriber, endpoint, clients_find(&crowd->clients, conn_id(subscriber->conn)),
-             at(crowd, live ? crowd->ticked : subscriber->position),
-             seconds(now) - subscriber->opened_s);
+             at(crowd, told_to(crowd, subscriber)), seconds(now) - subscriber->opened_s);
 }
 
 void crowd_look(const struct crowd *crowd, struct mail_look *look, uint64_t now)

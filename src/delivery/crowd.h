@@ -9,7 +9,10 @@
  *     whose target is T is handled after tick T and before every later one.
  *  3. A subscriber gets at most one write a tick. What of it the kernel does not take makes
  *     the subscriber behind; nothing is queued for it.
- *  4. A bounded number of writes is made in one call, then input is looked at again. */
+ *  4. A bounded number of writes is made in one call, then input is looked at again.
+ *  5. A position speaks for every scope that the client may think it holds. While one is suspended
+ *     none is told above that scope's: the others go on without, and whoever reconnects meanwhile
+ *     resumes from before what was withheld. */
 #pragma once
 
 #include "base/hash.h"
@@ -69,8 +72,14 @@ void crowd_remove(struct crowd *crowd, struct conn *conn, struct str scope);
  * is thrown away, since it may speak of the scope. False: it was not held. A stream that has not
  * begun yet is closed instead. */
 bool crowd_revoke(struct crowd *crowd, struct conn *conn, struct str scope);
-/* Up to where it was granted what happened in a scope that it holds; CATCHUP_LOST: not yet. */
-uint64_t crowd_granted(const struct crowd *crowd, const struct conn *conn, struct str scope);
+/* As crowd_revoke of a scope that it holds, for as long as its right is asked about again. Returns
+ * from where it would go on; CATCHUP_LOST: nothing of it was granted yet. */
+uint64_t crowd_suspend(struct crowd *crowd, struct conn *conn, struct str scope);
+/* As crowd_grant of one that was suspended; `last`: no other one is. */
+void crowd_resume(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scope,
+                  bool last);
+/* None is suspended any more: those that were are not the client's, or it does not want them. */
+void crowd_release(struct conn *conn);
 size_t crowd_held(const struct conn *conn);
 bool crowd_holds(const struct conn *conn, struct str scope);
 void crowd_each_held(const struct conn *conn, void (*each)(void *ctx, struct str scope), void *ctx);

@@ -246,18 +246,19 @@ static void greet(struct exchange *exchange, struct catchup *catchup)
                 scope_in_family(catchup->scopes[j].name, catchup->scopes[i].name))
                 catchup->scopes[i].since = catchup->scopes[j].since;
     }
+    uint64_t told = lowest < catchup->pin ? lowest : catchup->pin;
     const struct events_ready ready = {.worker = catchup->worker,
                                        .connection = catchup->conn,
                                        .scopes = names,
                                        .standings = standings,
                                        .n = n,
-                                       .position = at(exchange, lowest),
+                                       .position = at(exchange, told),
                                        .heartbeat_ms = exchange->options.heartbeat_ms,
                                        .spread_ms = any_reset ? exchange->options.spread_ms : 0,
                                        .current = exchange->current};
     struct encoder_voice words, *voice = voice_of(exchange, catchup->format, &words);
     if (voice)
-        greet_dialect(exchange, catchup, voice, names, standings, n, lowest);
+        greet_dialect(exchange, catchup, voice, names, standings, n, told);
     else
         events_ready(&exchange->out, catchup->format, &ready);
     round_start(&catchup->round, lowest);
@@ -297,7 +298,8 @@ static bool step(struct exchange *exchange, struct catchup *catchup)
     if (round_next(exchange->options.hub, &catchup->round, catchup->scopes, catchup->n,
                    EXCHANGE_ROUND_SCOPES, take, &filling) == ROUND_MORE)
         return false;
-    say_position(exchange, catchup->format, catchup->round.target);
+    if (catchup->round.target > catchup->round.from && catchup->round.target <= catchup->pin)
+        say_position(exchange, catchup->format, catchup->round.target);
     return true;
 }
 

@@ -35,6 +35,8 @@ void gather_tick(struct gather *gather, const struct tick *tick, struct roster *
             add_cell(gather, tick, &scope->family->cell, format, i);
         }
     }
+    if (!position)
+        return;
     if (gather->n == 1) {
         gather->pieces[0].to = gather->pieces[0].blob->len;
     } else {

@@ -1,6 +1,7 @@
 /* gather: what one subscriber is due of one tick, as the pieces of one write.
  *
- * The pieces end with the tick's position, in the last piece: where there is one piece, its own. */
+ * The pieces end with the tick's position, in the last piece: where there is one piece, its own.
+ * Who is not to be told a position has none, and perhaps no piece at all. */
 #pragma once
 
 #include "delivery/roster.h"
@@ -22,7 +23,7 @@ struct gather {
     bool full; /* there would be more: nothing of it may be sent */
 };
 
-/* `position` is the tick's position event in the subscriber's format, `stamp` is new for each call.
- */
+/* `position` is the tick's position event in the subscriber's format, NULL: not for this one.
+ * `stamp` is new for each call. */
 void gather_tick(struct gather *gather, const struct tick *tick, struct roster *roster,
                  const struct subscriber *subscriber, struct blob *position, uint64_t stamp);

@@ -340,6 +340,44 @@ static void add_followed(struct guests *guests, struct guest *guest, struct conn
     free_names(&names);
 }
 
+static size_t suspended(const struct guest *guest, struct str scope)
+{
+    size_t i = 0;
+    while (i < guest->n_suspended && !str_equal(guest->suspended[i].name, scope))
+        i++;
+    return i;
+}
+
+/* Its name is the caller's now. */
+static struct crowd_scope take_suspended(struct guest *guest, size_t i)
+{
+    struct crowd_scope taken = guest->suspended[i];
+    guest->suspended[i] = guest->suspended[--guest->n_suspended];
+    return taken;
+}
+
+static void forget(struct guest *guest, struct conn *conn, size_t i)
+{
+    struct crowd_scope taken = take_suspended(guest, i);
+    free((char *)(uintptr_t)taken.name.p);
+    if (guest->n_suspended == 0)
+        crowd_release(conn);
+}
+
+/* The one that was suspended may be read again. */
+static void go_on(struct guests *guests, struct guest *guest, struct conn *conn, size_t i,
+                  bool missed)
+{
+    struct crowd_scope again = take_suspended(guest, i);
+    if (missed)
+        again.since = CATCHUP_LOST;
+    if (!crowd_closing(conn) && !crowd_holds(conn, again.name))
+        crowd_resume(guests->options.crowd, conn, &again, guest->n_suspended == 0);
+    else if (guest->n_suspended == 0)
+        crowd_release(conn);
+    free((char *)(uintptr_t)again.name.p);
+}
+
 void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity)
 {
     struct guest *guest = find(guests, conn);
@@ -365,6 +403,10 @@ void guests_replace(struct guests *guests, struct conn *conn, struct identity *i
         if (identity_may_read(identity, held.items[i]) != IDENTITY_YES)
             revoke_scope(guests, conn, held.items[i]);
     free_names(&held);
+    /* What the database is asked about again the claims may give now. */
+    for (size_t i = guest->n_suspended; i-- > 0;)
+        if (identity_may_read(identity, guest->suspended[i].name) == IDENTITY_YES)
+            go_on(guests, guest, conn, i, false);
     add_followed(guests, guest, conn);
     end_if_empty(guests, guest, conn, before);
 }
@@ -378,28 +420,6 @@ static void granted(struct guests *guests, struct guest *guest, struct conn *con
         add_scope(guests, conn, scope);
         return;
     }
-}
-
-static size_t suspended(const struct guest *guest, struct str scope)
-{
-    size_t i = 0;
-    while (i < guest->n_suspended && !str_equal(guest->suspended[i].name, scope))
-        i++;
-    return i;
-}
-
-/* Its name is the caller's now. */
-static struct crowd_scope take_suspended(struct guest *guest, size_t i)
-{
-    struct crowd_scope taken = guest->suspended[i];
-    guest->suspended[i] = guest->suspended[--guest->n_suspended];
-    return taken;
-}
-
-static void forget(struct guest *guest, size_t i)
-{
-    struct crowd_scope taken = take_suspended(guest, i);
-    free((char *)(uintptr_t)taken.name.p);
 }
 
 typedef void guest_act(struct guests *guests, struct guest *guest, struct conn *conn,
@@ -435,7 +455,7 @@ static void revoke_one(struct guests *guests, struct guest *guest, struct conn *
     if (identity_may_read(guest->identity, scope) == IDENTITY_YES)
         return;
     if (i < guest->n_suspended) {
-        forget(guest, i);
+        forget(guest, conn, i);
         say_revoked(guests, conn, scope);
     } else {
         revoke_scope(guests, conn, scope);
@@ -450,15 +470,14 @@ static void suspend_one(struct guests *guests, struct guest *guest, struct conn 
     if (identity_may_read(guest->identity, scope) == IDENTITY_YES || !crowd_holds(conn, scope))
         return;
     const struct crowd_scope kept = {.name = {.p = mem_copy(scope.p, scope.n), .n = scope.n},
-                                     .since = crowd_granted(guests->options.crowd, conn, scope)};
+                                     .since = crowd_suspend(guests->options.crowd, conn, scope)};
     guest->suspended =
         mem_grow(guest->suspended, (guest->n_suspended + 1) * sizeof *guest->suspended);
     guest->suspended[guest->n_suspended++] = kept;
-    crowd_revoke(guests->options.crowd, conn, scope);
 }
 
-static void go_on(struct guests *guests, struct guest *guest, struct conn *conn, struct str scope,
-                  unsigned from, bool missed)
+static void give_back(struct guests *guests, struct guest *guest, struct conn *conn,
+                      struct str scope, unsigned from, bool missed)
 {
     size_t i = suspended(guest, scope);
     bool new = identity_may_read(guest->identity, scope) != IDENTITY_YES;
@@ -469,24 +488,19 @@ static void go_on(struct guests *guests, struct guest *guest, struct conn *conn,
             granted(guests, guest, conn, scope);
         return;
     }
-    struct crowd_scope again = take_suspended(guest, i);
-    if (missed)
-        again.since = CATCHUP_LOST;
-    if (!crowd_closing(conn) && !crowd_holds(conn, scope))
-        crowd_grant(guests->options.crowd, conn, &again);
-    free((char *)(uintptr_t)again.name.p);
+    go_on(guests, guest, conn, i, missed);
 }
 
 static void resume_one(struct guests *guests, struct guest *guest, struct conn *conn,
                        struct str scope, unsigned from)
 {
-    go_on(guests, guest, conn, scope, from, false);
+    give_back(guests, guest, conn, scope, from, false);
 }
 
 static void renew_one(struct guests *guests, struct guest *guest, struct conn *conn,
                       struct str scope, unsigned from)
 {
-    go_on(guests, guest, conn, scope, from, true);
+    give_back(guests, guest, conn, scope, from, true);
 }
 
 void guests_grant(struct guests *guests, struct str user, struct str scope, unsigned from)
@@ -515,7 +529,7 @@ void guests_forget(struct guests *guests, struct conn *conn, struct str scope)
     struct guest *guest = find(guests, conn);
     size_t i = guest ? suspended(guest, scope) : 0;
     if (guest && i < guest->n_suspended)
-        forget(guest, i);
+        forget(guest, conn, i);
 }
 
 /* ---- time, and other settings ---- */

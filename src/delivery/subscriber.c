@@ -18,7 +18,7 @@ static const unsigned may_follow[SUBSCRIBER_STATES] = {
 void subscriber_move(struct subscriber *subscriber, enum subscriber_state to)
 {
     CHECK(may_follow[subscriber->state] & (1u << to));
-    subscriber->state = (uint8_t)to;
+    subscriber->state = to & 0x3f;
 }
 
 uint32_t subscriber_put(struct subscriber *subscriber, uint64_t since)
@@ -61,6 +61,24 @@ struct roster_place subscriber_take(struct subscriber *subscriber, uint32_t plac
         subscriber->places = &subscriber->one;
     }
     return taken;
+}
+
+void subscriber_withhold(struct subscriber *subscriber, uint64_t position)
+{
+    subscriber->withheld = true;
+    if (position < subscriber->pin)
+        subscriber->pin = position;
+}
+
+void subscriber_settle(struct subscriber *subscriber)
+{
+    if (!subscriber->withheld && subscriber->n_added == 0 && !subscriber->greeting)
+        subscriber->pin = SUBSCRIBER_UNPINNED;
+}
+
+uint64_t subscriber_told(const struct subscriber *subscriber, uint64_t position)
+{
+    return position < subscriber->pin ? position : subscriber->pin;
 }
 
 uint32_t subscriber_find(const struct subscriber *subscriber, struct str scope)

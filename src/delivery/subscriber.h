@@ -26,6 +26,8 @@
 
 struct catchup;
 
+#define SUBSCRIBER_UNPINNED UINT64_MAX
+
 enum subscriber_state {
     SUBSCRIBER_OPENING, /* the hello is at the hub; nothing was sent */
     SUBSCRIBER_ASKING,  /* the catchup is at the hub */
@@ -42,6 +44,7 @@ struct subscriber {
     struct catchup *catchup; /* being sent in SENDING, to be asked in CUT (or NULL there); at the
                                 hub in OPENING and ASKING */
     uint64_t position;       /* what was granted; kept up only while it is not LIVE */
+    uint64_t pin;            /* no position above it is told; SUBSCRIBER_UNPINNED: none */
     uint64_t *added;   /* `since` of the last n_added places, which `ready` has not named yet */
     void *peer;        /* crowd_peer */
     uint64_t heard_at; /* ms of the loop's clock: when the peer last sent anything */
@@ -53,8 +56,9 @@ struct subscriber {
     uint16_t greeting : 1; /* a `ready` is on its way from the hub */
     uint16_t ending : 1;   /* stands in the crowd's endings */
     uint16_t narrowed : 1; /* what is on its way from the hub speaks of a scope that was revoked */
-    uint8_t whole;         /* bool: the next `ready` names every scope */
-    uint8_t state;
+    uint8_t whole : 1;     /* the next `ready` names every scope */
+    uint8_t withheld : 1;  /* a scope of its client's is suspended */
+    uint8_t state : 6;
     uint8_t format;
 };
 
@@ -67,5 +71,13 @@ uint32_t subscriber_put(struct subscriber *subscriber, uint64_t since);
 /* Takes one out; the caller has it now. The others keep their order: those to be greeted stay
  * last. */
 struct roster_place subscriber_take(struct subscriber *subscriber, uint32_t place);
+/* Something that its client holds up to `position` is withheld from here on: no position above it
+ * is told until subscriber_settle finds that all was given back, and greeted. */
+void subscriber_withhold(struct subscriber *subscriber, uint64_t position);
+/* To be called whenever one of these may have come true: nothing is withheld any more, nothing
+ * waits to be greeted. Then the pin goes. */
+void subscriber_settle(struct subscriber *subscriber);
+/* Of what was granted, the part that may be told. */
+uint64_t subscriber_told(const struct subscriber *subscriber, uint64_t position);
 /* n_places when the scope is not held. */
 uint32_t subscriber_find(const struct subscriber *subscriber, struct str scope);

@@ -4,8 +4,9 @@
  * when it fails:  SIM_SEED=n sim_delivery
  *
  * The oracle is a list of debts. Each mark that is laid is owed to every client that holds the
- * scope, also to one that is away. A stale event that covers it or a reset pays it. When a
- * position reaches the client, nothing at or below it may still be owed. */
+ * scope, also to one that is away, or whose right to it is being asked about again. A stale event
+ * that covers it or a reset pays it. When a position reaches the client, nothing at or below it may
+ * still be owed. */
 #include "base/check.h"
 #include "base/jsontext.h"
 #include "base/mem.h"
@@ -39,7 +40,7 @@ struct conn {
     uint32_t at, end;
     size_t room; /* bytes that the socket takes now */
     struct buf got;
-    uint64_t read; /* bytes of frames that the client has read */
+    uint64_t read; /* bytes of frames or events that the client has read */
     bool past_head;
     bool closing;
 };
@@ -161,6 +162,9 @@ struct client {
                          */
     bool revoked[SCOPES];     /* on this connection: nothing of it may come ... */
     uint64_t last_of[SCOPES]; /* ... behind so many bytes, which were on their way */
+    bool suspended[SCOPES];   /* on this connection ... */
+    uint64_t from[SCOPES];    /* ... and where it goes on */
+    bool resumed;             /* on this connection: a `ready` that nobody asked for may come */
     bool websocket;
     bool ready;       /* this connection has greeted */
     uint64_t granted; /* highest position it was given; 0: none yet */
@@ -244,14 +248,24 @@ static uint64_t sequence_of(const json_t *data)
     return position.sequence;
 }
 
+static void check_paid(struct world *world, const struct client *client, uint64_t position)
+{
+    for (size_t i = 0; i < client->n_debts; i++)
+        HOLDS(world, client->debts[i].position > position || client->added[client->debts[i].scope],
+              "position %" PRIu64 " granted while %s of %s at %" PRIu64 " is owed", position,
+              client->debts[i].text, scope_names[client->debts[i].scope],
+              client->debts[i].position);
+}
+
 static void on_ready(struct world *world, struct client *client, const json_t *data)
 {
     uint64_t position = sequence_of(data);
     const json_t *standings = json_object_get(data, "scopes");
     size_t named = 0;
-    HOLDS(world, client->websocket || !client->ready, "a second ready");
-    /* After adding scopes the client keeps the lower of the two until the next position. */
-    if (!client->ready || position < client->granted)
+    HOLDS(world, client->websocket || client->resumed || !client->ready, "a second ready");
+    /* After adding scopes the client keeps the lower of the two until the next position; one that
+     * knows nothing but the last id has this one. */
+    if (!client->websocket || !client->ready || position < client->granted)
         client->granted = position;
     client->ready = true;
     client->shown = position;
@@ -262,7 +276,8 @@ static void on_ready(struct world *world, struct client *client, const json_t *d
         named++;
         /* One that was given up, and perhaps asked for again, before it was greeted is still named.
          */
-        HOLDS(world, client->asked[s] || client->websocket, "ready names %s", scope_names[s]);
+        HOLDS(world, client->asked[s] || client->websocket || client->resumed, "ready names %s",
+              scope_names[s]);
         client->asked[s] = client->added[s] = false;
         /* The page refetches whatever it fetched before this event: nothing laid before now is
          * owed. */
@@ -271,6 +286,8 @@ static void on_ready(struct world *world, struct client *client, const json_t *d
         world->resets += strcmp(standing, "reset") == 0;
     }
     HOLDS(world, named == json_object_size(standings) && named > 0, "ready names unknown scopes");
+    if (client->granted == position)
+        check_paid(world, client, position);
 }
 
 static void on_notice(struct world *world, struct client *client, const json_t *data)
@@ -282,7 +299,7 @@ static void on_notice(struct world *world, struct client *client, const json_t *
     for (unsigned s = 0; s < SCOPES; s++) {
         if (strcmp(scope, scope_names[s]) != 0)
             continue;
-        HOLDS(world, client->holds[s] || client->websocket,
+        HOLDS(world, client->holds[s] || client->websocket || client->revoked[s],
               "a notice of a scope that was not asked for");
         /* On one connection each comes once and in order; after a reconnect some may come again. */
         HOLDS(world, number > client->last_notice[s] || client->again[s],
@@ -311,14 +328,10 @@ static void on_position(struct world *world, struct client *client, uint64_t pos
     if (position > client->granted)
         client->granted = position;
     world->positions++;
-    for (size_t i = 0; i < client->n_debts; i++)
-        HOLDS(world, client->debts[i].position > position || client->added[client->debts[i].scope],
-              "position %" PRIu64 " granted while %s of %s at %" PRIu64 " is owed", position,
-              client->debts[i].text, scope_names[client->debts[i].scope],
-              client->debts[i].position);
+    check_paid(world, client, position);
 }
 
-/* What was in flight when the right ended may still come, and nothing else. */
+/* What was in flight when the right ended, or was suspended, may still come, and nothing else. */
 static void check_revoked(struct world *world, struct client *client, const json_t *data)
 {
     const char *scope = json_string_value(json_object_get(data, "scope"));
@@ -398,6 +411,7 @@ static void read_events(struct world *world, struct client *client)
         if (got->len < head.n)
             return;
         buf_shift(got, head.n);
+        client->conn->read += head.n;
         client->conn->past_head = true;
     }
     if (client->websocket) {
@@ -424,6 +438,7 @@ static void read_events(struct world *world, struct client *client)
         if (data)
             on_event(world, client, name, data);
         json_decref(data);
+        client->conn->read += (size_t)(end + 2 - got->data);
         buf_shift(got, (size_t)(end + 2 - got->data));
     }
 }
@@ -551,8 +566,40 @@ static void client_comes(struct world *world, struct client *client)
     memcpy(client->asked, client->holds, sizeof client->asked);
     memset(client->again, 0, sizeof client->again);
     memset(client->revoked, 0, sizeof client->revoked);
+    memset(client->suspended, 0, sizeof client->suspended);
+    client->resumed = false;
     crowd_open(world->crowds[client->worker], conn, format, scopes, n, STR(RESPONSE_HEAD),
                world->now);
+}
+
+/* What is on its way from the hub is thrown away. */
+static void note_revoked(struct client *client, unsigned s)
+{
+    struct conn *conn = client->conn;
+    client->revoked[s] = true;
+    client->last_of[s] = conn->read + conn->got.len + (conn->blob ? conn->end - conn->at : 0);
+    /* The round that is lost may have told notices of the others already. */
+    for (unsigned i = 0; i < SCOPES; i++)
+        client->again[i] = true;
+}
+
+/* True: there was a suspension, and it was the last one. */
+static bool end_suspension(struct client *client, unsigned s)
+{
+    bool was = client->suspended[s], others = false;
+    client->suspended[s] = false;
+    for (unsigned i = 0; i < SCOPES; i++)
+        others = others || client->suspended[i];
+    return was && !others;
+}
+
+static void goes_on(struct world *world, struct client *client, unsigned s, bool missed)
+{
+    const struct crowd_scope scope = {.name = str_of(scope_names[s]),
+                                      .since = missed ? CATCHUP_LOST : client->from[s]};
+    client->revoked[s] = false;
+    client->resumed = true;
+    crowd_resume(world->crowds[client->worker], client->conn, &scope, end_suspension(client, s));
 }
 
 /* By itself, or since its right ends: then also the answer that is on its way is nothing for it. */
@@ -562,16 +609,38 @@ static void give_up(struct world *world, struct client *client, unsigned s)
     struct crowd *crowd = world->crowds[client->worker];
     client->holds[s] = client->asked[s] = client->added[s] = false;
     forgive_until(client, s, UINT64_MAX);
+    if (client->suspended[s]) {
+        if (end_suspension(client, s))
+            crowd_release(conn);
+        return;
+    }
     if (!client->ready || roll(&world->dice, 2)) {
         crowd_remove(crowd, conn, str_of(scope_names[s]));
         return;
     }
     CHECK(crowd_revoke(crowd, conn, str_of(scope_names[s])));
-    client->revoked[s] = true;
-    client->last_of[s] = conn->read + conn->got.len + (conn->blob ? conn->end - conn->at : 0);
-    /* The round that is lost may have told notices of the others already. */
-    for (unsigned i = 0; i < SCOPES; i++)
-        client->again[i] = true;
+    note_revoked(client, s);
+}
+
+/* Its right is asked about again, or that was answered: it is there, was gone for a moment, or is
+ * gone. */
+static void client_is_asked_about(struct world *world, struct client *client)
+{
+    unsigned s = (unsigned)roll(&world->dice, SCOPES);
+    if (!client->conn || !client->ready || !client->holds[s])
+        return;
+    if (!client->suspended[s]) {
+        client->from[s] =
+            crowd_suspend(world->crowds[client->worker], client->conn, str_of(scope_names[s]));
+        client->suspended[s] = true;
+        note_revoked(client, s);
+        return;
+    }
+    unsigned answer = (unsigned)roll(&world->dice, 8);
+    if (answer == 0)
+        give_up(world, client, s);
+    else
+        goes_on(world, client, s, answer == 1);
 }
 
 /* A WebSocket client asks for one more scope, from the past or from now on, or gives one up. */
@@ -738,7 +807,7 @@ static void run_history(uint64_t seed)
 
     for (unsigned step = 0; step < STEPS; step++) {
         struct client *client = &world->clients[roll(&world->dice, CLIENTS)];
-        switch (roll(&world->dice, 12)) {
+        switch (roll(&world->dice, 13)) {
         case 0:
             client_comes(world, client);
             break;
@@ -767,6 +836,9 @@ static void run_history(uint64_t seed)
         case 10:
             client_pings(world, client);
             break;
+        case 11:
+            client_is_asked_about(world, client);
+            break;
         case 8:
             worker_works(world, (unsigned)roll(&world->dice, WORKERS));
             break;
@@ -776,21 +848,32 @@ static void run_history(uint64_t seed)
         }
     }
 
-    /* Quiet: everybody is there and reads all; then nobody may be owed anything. */
+    /* Quiet: everybody is there, may read, and reads all; then nobody may be owed anything. */
+    for (size_t c = 0; c < CLIENTS; c++)
+        for (unsigned s = 0; s < SCOPES; s++)
+            if (world->clients[c].conn && world->clients[c].suspended[s])
+                goes_on(world, &world->clients[c], s, false);
     for (unsigned turn = 0; turn < 200; turn++) {
         world->now += 60;
         for (size_t c = 0; c < CLIENTS; c++) {
             client_comes(world, &world->clients[c]);
             client_reads(world, &world->clients[c], SIZE_MAX);
+            if (world->clients[c].conn)
+                crowd_heard(world->clients[c].conn, world->now);
         }
         hub_reads(world);
         hub_ticks(world);
-        for (unsigned w = 0; w < WORKERS; w++)
+        for (unsigned w = 0; w < WORKERS; w++) {
             worker_works(world, w);
+            crowd_beat(world->crowds[w], world->now, world->now);
+        }
     }
     for (size_t c = 0; c < CLIENTS; c++) {
         struct client *client = &world->clients[c];
         HOLDS(world, client->ready, "client %zu was never greeted", c);
+        HOLDS(world, client->shown == hub_ticked(world->hub),
+              "client %zu was granted %" PRIu64 " of %" PRIu64, c, client->shown,
+              hub_ticked(world->hub));
         HOLDS(world, client->n_debts == 0, "client %zu is owed %s of %s at %" PRIu64, c,
               client->debts[0].text, scope_names[client->debts[0].scope],
               client->debts[0].position);
