@@ -27,12 +27,14 @@ CREATE TABLE IF NOT EXISTS podcasts (
   created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)),
   updated_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
 
+-- told: its notice was taken.
 CREATE TABLE IF NOT EXISTS jobs (
   id TEXT PRIMARY KEY DEFAULT ('job_' || lower(hex(randomblob(6)))),
   user_id TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,
   podcast_id TEXT NOT NULL REFERENCES podcasts(id) ON DELETE CASCADE,
   type TEXT NOT NULL CHECK (type IN ('generate-podcast', 'generate-script', 'generate-audio')),
   status TEXT NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'running', 'completed', 'failed')),
+  told INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
 
 CREATE TRIGGER IF NOT EXISTS documents_touch AFTER UPDATE OF title, body ON documents WHEN new.updated_at IS old.updated_at

@@ -139,6 +139,21 @@ test('away, the page says "Reconnecting..."; back, it has caught up with what ha
   await tab.reconnecting.waitFor({ state: 'detached' })
 })
 
+test('a job that was done while unstale was away shows in the list when it is back, though the list is not marked by an update', async (t) => {
+  const demo = await start(t, { workers: true, env: { WORK_MS: '100' } })
+  const tab = await signIn(t, demo, ADA)
+  tab.announce(/v1\/stream|ERR_/)
+  await demo.stopUnstale()
+  await tab.reconnecting.waitFor()
+  await tab.row('pod-maps').getByRole('button', { name: 'Generate' }).click()
+  await tab.toast('Generation started').waitFor()
+  await poll('the job is done', async () => (await demo.value("SELECT count(*) FROM jobs WHERE status = 'completed'")) === '1')
+  await tab.row('pod-maps').getByText('drafting').waitFor()
+  await demo.startUnstale()
+  await tab.row('pod-maps').getByText('ready').waitFor()
+  await poll('it is told once', async () => (await demo.value('SELECT count(*) FROM jobs WHERE told = 1')) === '1')
+})
+
 test('after ten attempts the page says "Connection lost. Click to retry.", and a click retries', async (t) => {
   const demo = await start(t)
   const context = await profile(t)

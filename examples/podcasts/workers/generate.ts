@@ -1,6 +1,8 @@
 /* The worker that makes podcasts: a process of its own, which takes jobs out of the database, writes what it made into it, and
  * says by a notice that a job is done. It knows nothing of pages and of query keys.
  *
+ * That a notice has to be sent is written down with what it is about: who was not reached is told later, in the same order.
+ *
  *   node examples/podcasts/workers/generate.ts DATABASE UNSTALE-URL
  *
  * WORK_MS is how long a job takes, 1500 by default.
@@ -17,6 +19,7 @@ interface Job {
 }
 
 const LOOK_MS = 100
+const TELL_AGAIN_MS = 500
 const WORK_MS = Number(process.env['WORK_MS'] ?? 1500)
 
 const [database, unstale] = process.argv.slice(2)
@@ -34,6 +37,10 @@ const writeScript = db.prepare('UPDATE podcasts SET segments = ? WHERE id = ?')
 const writeAudio = db.prepare('UPDATE podcasts SET audio_url = ? WHERE id = ?')
 const ready = db.prepare("UPDATE podcasts SET status = 'ready' WHERE id = ?")
 const complete = db.prepare("UPDATE jobs SET status = 'completed' WHERE id = ?")
+const untold = db.prepare(
+  "SELECT id, user_id, podcast_id, type FROM jobs WHERE status = 'completed' AND told = 0 ORDER BY created_at, rowid LIMIT 100",
+)
+const told = db.prepare('UPDATE jobs SET told = 1 WHERE id = ?')
 
 function script(podcast: string): string {
   const { title, body } = (source.get(podcast) ?? {}) as { title?: string; body?: string }
@@ -60,8 +67,8 @@ function finish(job: Job): void {
   }
 }
 
-/** A notice that does not arrive costs nothing but its toast: the rows are in the database, and their marks come from there. */
-async function tell(job: Job): Promise<void> {
+/** Why it did not arrive, or null. */
+async function tell(job: Job): Promise<string | null> {
   try {
     const answer = await fetch(`${unstale}/v1/notices`, {
       method: 'POST',
@@ -72,21 +79,37 @@ async function tell(job: Job): Promise<void> {
         data: { jobId: job.id, jobType: job.type, status: 'ready', podcastId: job.podcast_id },
       }),
     })
-    if (!answer.ok) console.error(`job ${job.id}: unstale answered ${answer.status}: ${await answer.text()}`)
+    return answer.ok ? null : `unstale answered ${answer.status}: ${await answer.text()}`
   } catch (error) {
-    console.error(`job ${job.id}: unstale does not answer: ${String(error)}`)
+    return `unstale does not answer: ${String(error)}`
+  }
+}
+
+let tellAgainAt = 0
+let problem: string | null = null
+
+async function tellAll(): Promise<void> {
+  if (Date.now() < tellAgainAt) return
+  for (const job of untold.all() as unknown as Job[]) {
+    const before = problem
+    problem = await tell(job)
+    if (problem !== null) {
+      if (problem !== before) console.error(`job ${job.id}: ${problem}`)
+      tellAgainAt = Date.now() + TELL_AGAIN_MS
+      return
+    }
+    told.run(job.id)
   }
 }
 
 console.log(`waiting for jobs in ${database}`)
 for (;;) {
   const job = take.get() as Job | undefined
-  if (!job) {
-    await sleep(LOOK_MS)
-    continue
+  if (job) {
+    await sleep(WORK_MS)
+    finish(job)
+    console.log(`${job.type} of ${job.podcast_id} is done`)
   }
-  await sleep(WORK_MS)
-  finish(job)
-  await tell(job)
-  console.log(`${job.type} of ${job.podcast_id} is done`)
+  await tellAll()
+  if (!job) await sleep(LOOK_MS)
 }
