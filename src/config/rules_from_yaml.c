@@ -154,7 +154,8 @@ static bool read_field(const struct reader *reader, const struct setting *settin
     if (str_is(name, "name"))
         return reader_text(reader, node, "name", setting->form, &rule->name);
     if (str_is(name, "id"))
-        return reader_texts(reader, node, "id", setting->form, &rule->id);
+        return reader_texts(reader, node, "id", setting->form, &rule->id) &&
+               (rule->id.n > 0 || reader_wrong(reader, node->at, "id is empty; leave it out"));
     if (str_is(name, "scope"))
         return reader_texts(reader, node, "scope", setting->form, &rule->scope);
     if (str_is(name, "stale"))

@@ -284,6 +284,13 @@ static bool member_name(struct compiler *c, const struct spec_node *object,
         *c->at = member->at;
         return err_set(c->err, "the name of a key's member must be UTF-8 text");
     }
+    /* It would stand in the key as it is, and match no query. */
+    const char *brace = member->name.n ? memchr(member->name.p, '{', member->name.n) : NULL;
+    if (brace && memchr(brace, '}', member->name.n - (size_t)(brace - member->name.p))) {
+        *c->at = member->at;
+        return err_set(c->err, "the name of a member is no template, only its value is: \"%.*s\"",
+                       STR_ARG(member->name));
+    }
     for (const struct spec_node *other = object->child; other != member; other = other->next) {
         if (str_equal(other->name, member->name)) {
             *c->at = member->at;

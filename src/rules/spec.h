@@ -28,7 +28,7 @@ struct spec_node {
     enum spec_kind kind;
     struct place at;
     struct str text;         /* TEMPLATE: as written; LITERAL: JSON of a number, bool or null */
-    struct str name;         /* of a member of an OBJECT; a plain name, no template */
+    struct str name;         /* of a member of an OBJECT; a plain name, a template is refused */
     struct spec_node *child; /* first child of an ARRAY or OBJECT */
     struct spec_node *next;  /* sibling */
 };
