@@ -214,6 +214,7 @@ static const struct route routes[] = {
     {.path = "/v1/changes", .allow = "POST, OPTIONS", .post = post_changes},
     {.path = "/v1/notices", .allow = "POST, OPTIONS", .post = post_notices},
     {.path = "/v1/tickets", .allow = "POST, OPTIONS", .post = post_tickets},
+    {.path = "*", .allow = "GET, HEAD, POST, OPTIONS"}, /* the server as a whole; OPTIONS alone */
 };
 
 static const struct route *route_of(struct str path)

@@ -87,8 +87,10 @@ static void open_stream(struct entry *entry, const struct scopes *scopes, enum f
         conn_respond(call->conn, 200, buf_slice(&call->headers), (struct str){0});
         return;
     }
-    struct buf head = BUF_INIT(CALL_HEADERS_MAX + 64);
-    buf_text(&head, "HTTP/1.1 200 OK\r\nConnection: close\r\n");
+    struct buf head = BUF_INIT(CALL_HEADERS_MAX + 128);
+    buf_text(&head, "HTTP/1.1 200 OK\r\n");
+    buf_str(&head, conn_date(call->conn));
+    buf_text(&head, "Connection: close\r\n");
     buf_str(&head, buf_slice(&call->headers));
     buf_text(&head, "\r\n");
     sse_retry(&head, retry_of(call));

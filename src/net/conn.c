@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -271,18 +272,16 @@ static void emit_response(struct conn *conn, unsigned status, struct str headers
                           bool keep_alive)
 {
     struct buf *reply = &conn->host->reply;
+    const struct http_response response = {.status = status,
+                                           .date = conn_date(conn),
+                                           .headers = headers,
+                                           .body = body,
+                                           .keep_alive = keep_alive,
+                                           .old = conn->old,
+                                           .head_only = conn->head_only};
     count_status(&conn->host->stats, status);
     buf_clear(reply);
-    if (keep_alive && conn->old) {
-        struct buf all = BUF_INIT(REPLY_MAX);
-        buf_str(&all, headers);
-        buf_text(&all, "Connection: keep-alive\r\n");
-        http_write_response(reply, status, buf_slice(&all), body, true, conn->head_only);
-        buf_free(&all);
-    } else {
-        http_write_response(reply, status, headers, body, keep_alive, conn->head_only);
-    }
-    if (reply->overflow)
+    if (!http_write_response(reply, &response))
         close_now(conn, CLOSE_ERROR);
     else
         emit(conn, buf_slice(reply));
@@ -293,6 +292,7 @@ static void emit_response(struct conn *conn, unsigned status, struct str headers
 static void refuse(struct conn *conn, unsigned status, const char *reason, enum close_reason why)
 {
     struct buf body = BUF_INIT(1024);
+    conn->head_only = conn->intake && http_reader_head_only(conn->intake->reader);
     buf_text(&body, "{\"error\":");
     jsontext_string(&body, str_of(reason));
     buf_byte(&body, '}');
@@ -375,7 +375,6 @@ static size_t take_http(struct conn *conn, struct str bytes)
         hand_over(conn);
         break;
     case HTTP_REFUSED:
-        conn->head_only = false;
         refuse(conn, http_reader_status(reader), http_reader_reason(reader), CLOSE_BAD_REQUEST);
         break;
     }
@@ -647,6 +646,18 @@ void conn_peer(const struct conn *conn, char text[64])
     socklen_t size = sizeof address;
     getpeername(conn->fd, (struct sockaddr *)&address, &size);
     listener_write_address((struct sockaddr *)&address, false, text);
+}
+
+struct str conn_date(const struct conn *conn)
+{
+    struct conn_host *host = conn->host;
+    time_t now = time(NULL);
+    if (now != host->dated) {
+        host->date = BUF_FIXED(host->date_text);
+        http_write_date(&host->date, (uint64_t)now);
+        host->dated = now;
+    }
+    return buf_slice(&host->date);
 }
 
 static void respond(struct conn *conn, unsigned status, struct str headers, struct str body,

@@ -105,6 +105,9 @@ struct conn_host {
     unsigned n_over_limit;
     bool no_keep_alive; /* the listener is closed: let the peers go elsewhere */
     struct buf reply;
+    time_t dated; /* when `date` was made */
+    struct buf date;
+    char date_text[48];
     char input[CONN_INPUT_MAX];
     char gather[CONN_GATHER_MAX];
 };

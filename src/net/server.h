@@ -113,6 +113,10 @@ void *conn_user(const struct conn *conn);
 /* "127.0.0.1", into a buffer of at least 64 bytes. */
 void conn_peer(const struct conn *conn, char text[64]);
 
+/* The line "Date: ..." of this second, with CRLF: every answer has one (RFC 9110 6.6.1). Those of
+ * conn_respond have it already. Good until the next call. */
+struct str conn_date(const struct conn *conn);
+
 /* Answers the request that was handed over. `headers`: whole lines with CRLF, or empty. */
 void conn_respond(struct conn *conn, unsigned status, struct str headers, struct str body);
 /* The same, and the connection is closed when it is out. */

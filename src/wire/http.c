@@ -14,6 +14,7 @@
 #include "wire/http_lib.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     HEAD_FIRST = 1024,     /* most heads fit */
@@ -349,6 +350,11 @@ bool http_reader_in_body(const struct http_reader *reader)
     return reader->state == IN_BODY;
 }
 
+bool http_reader_head_only(const struct http_reader *reader)
+{
+    return str_starts((struct str){.p = reader->head.p, .n = reader->head.n}, STR("HEAD "));
+}
+
 const struct http_request *http_reader_request(const struct http_reader *reader)
 {
     return &reader->request;
@@ -416,25 +422,42 @@ const char *http_status_text(unsigned status)
     return status >= 100 && status < 600 ? classes[status / 100 - 1] : "Unknown";
 }
 
-bool http_write_response(struct buf *out, unsigned status, struct str headers, struct str body,
-                         bool keep_alive, bool head_only)
+bool http_write_response(struct buf *out, const struct http_response *response)
 {
+    unsigned status = response->status;
     bool bodiless = status < 200 || status == 204 || status == 304;
     buf_text(out, "HTTP/1.1 ");
     buf_u64(out, status);
     buf_byte(out, ' ');
     buf_text(out, http_status_text(status));
     buf_text(out, "\r\n");
-    buf_str(out, headers);
-    if (!keep_alive)
+    buf_str(out, response->date);
+    buf_str(out, response->headers);
+    if (!response->keep_alive)
         buf_text(out, "Connection: close\r\n");
-    if (!bodiless) {
+    else if (response->old)
+        buf_text(out, "Connection: keep-alive\r\n");
+    if (!bodiless && (!response->head_only || response->body.n)) {
         buf_text(out, "Content-Length: ");
-        buf_u64(out, body.n);
+        buf_u64(out, response->body.n);
         buf_text(out, "\r\n");
     }
     buf_text(out, "\r\n");
-    if (!bodiless && !head_only)
-        buf_str(out, body);
+    if (!bodiless && !response->head_only)
+        buf_str(out, response->body);
     return !out->overflow;
+}
+
+bool http_write_date(struct buf *out, uint64_t unix_seconds)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t seconds = (time_t)unix_seconds;
+    struct tm tm;
+    if (!gmtime_r(&seconds, &tm))
+        return false;
+    return buf_printf(out, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
+                      tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                      tm.tm_sec);
 }

@@ -66,14 +66,26 @@ enum http_read http_reader_feed(struct http_reader *reader, struct str bytes, si
 /* Nothing of the next request was taken yet. */
 bool http_reader_idle(const struct http_reader *reader);
 bool http_reader_in_body(const struct http_reader *reader);
+/* What was read begins as a HEAD does: also what it is refused with has no body. */
+bool http_reader_head_only(const struct http_reader *reader);
 /* Valid until the next feed. */
 const struct http_request *http_reader_request(const struct http_reader *reader);
 unsigned http_reader_status(const struct http_reader *reader);
 const char *http_reader_reason(const struct http_reader *reader);
 
-/* Status line and headers, with the Content-Length of `body` (204, 304 and 1xx have neither), then
- * the body. `headers` are whole lines with CRLF, or empty. `head_only`: no body bytes (HEAD). */
-bool http_write_response(struct buf *out, unsigned status, struct str headers, struct str body,
-                         bool keep_alive, bool head_only);
+struct http_response {
+    unsigned status;
+    struct str date, headers; /* whole lines with CRLF, or empty */
+    struct str body;          /* 1xx, 204 and 304 have none */
+    bool keep_alive;
+    bool old; /* to HTTP/1.0, where staying has to be said */
+    bool
+        head_only; /* to HEAD: no body bytes, and without a body no Content-Length (RFC 9110 8.6) */
+};
+
+/* Status line, headers, the Content-Length of the body, the body. */
+bool http_write_response(struct buf *out, const struct http_response *response);
+/* A line "Date: Sat, 21 Nov 2026 15:04:05 GMT" with CRLF (RFC 9110 5.6.7). */
+bool http_write_date(struct buf *out, uint64_t unix_seconds);
 /* "Not Found"; of an unknown status the name of its class. */
 const char *http_status_text(unsigned status);

@@ -185,10 +185,13 @@ enum field {
     FIELD_CONNECTION,
     FIELD_EXPECT,
     FIELD_UPGRADE,
+    FIELD_ORIGIN,
+    FIELD_TYPE,
+    FIELD_AUTHORIZATION,
     FIELD_OTHER
 };
 
-/* The fields that decide where a message ends and for whom it is. */
+/* The fields that decide where a message ends, for whom it is, and whether it may be. */
 static enum field field_of(struct str name)
 {
     static const char *const names[] = {
@@ -198,6 +201,9 @@ static enum field field_of(struct str name)
         [FIELD_CONNECTION] = "connection",
         [FIELD_EXPECT] = "expect",
         [FIELD_UPGRADE] = "upgrade",
+        [FIELD_ORIGIN] = "origin",
+        [FIELD_TYPE] = "content-type",
+        [FIELD_AUTHORIZATION] = "authorization",
     };
     for (unsigned i = 0; i < FIELD_OTHER; i++)
         if (http_same(name, str_of(names[i])))
@@ -206,7 +212,7 @@ static enum field field_of(struct str name)
 }
 
 struct seen {
-    unsigned hosts, lengths, encodings, expects;
+    unsigned hosts, lengths, encodings, expects, origins, types, authorizations;
     struct str host;
 };
 
@@ -223,7 +229,7 @@ static bool check_field(struct str text, struct seen *seen, struct http_head *ou
         return refuse(out, 400, "a header's value contains a control character");
     enum field field = field_of(name);
     /* Some parsers take only the space for white space, and so see another value. */
-    if (field != FIELD_OTHER && str_index(raw, '\t') != raw.n)
+    if (field <= FIELD_UPGRADE && str_index(raw, '\t') != raw.n)
         return refuse(out, 400, "a header that decides the framing contains a tab");
     struct str value = trim(raw);
     switch (field) {
@@ -249,6 +255,14 @@ static bool check_field(struct str text, struct seen *seen, struct http_head *ou
             return refuse(out, 417, "the only Expect served here is 100-continue");
         out->expects_continue = true;
         return true;
+    /* A proxy that allowed one of them may have looked at the other one. */
+    case FIELD_ORIGIN:
+        return ++seen->origins == 1 || refuse(out, 400, "there is more than one Origin");
+    case FIELD_TYPE:
+        return ++seen->types == 1 || refuse(out, 400, "there is more than one Content-Type");
+    case FIELD_AUTHORIZATION:
+        return ++seen->authorizations == 1 ||
+               refuse(out, 400, "there is more than one Authorization");
     case FIELD_CONNECTION:
     case FIELD_UPGRADE:
     case FIELD_OTHER:

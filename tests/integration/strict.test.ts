@@ -124,6 +124,9 @@ const REFUSED: [string, string, number][] = [
   // Host.
   ['no Host', `${GET}\r\n`, 400],
   ['two Hosts', `${GET}${HOST}${HOST}\r\n`, 400],
+  ['two Origins', `${GET}${HOST}Origin: http://localhost\r\nOrigin: http://evil.example\r\n\r\n`, 400],
+  ['two types of one body', `${POST}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n[]`, 400],
+  ['two tokens', `${GET}${HOST}Authorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n`, 400],
   ['two Hosts in other letters', `${GET}${HOST}hOST: localhost\r\n\r\n`, 400],
   ['an empty Host', `${GET}Host:\r\n\r\n`, 400],
   ['a list of Hosts', `${GET}Host: localhost, localhost\r\n\r\n`, 400],
@@ -197,7 +200,7 @@ test('what may look odd and is not ambiguous is served', async (t) => {
     ['a chunked body', `${CHUNKED}\r\n1\r\n[\r\n1;a=b\r\n]\r\n0\r\nX: y\r\n\r\n`, 202],
     ['large letters in a size', `${CHUNKED}\r\nA\r\n          \r\n0\r\n\r\n`, 400],
     ['chunked in other letters', `${POST}Transfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n`, 400],
-    ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, 404],
+    ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, 204],
     ['a method of its own', `PURGE /v1/position HTTP/1.1\r\n${HOST}\r\n`, 405],
   ]
   for (const [what, bytes, status] of served) {
@@ -246,6 +249,55 @@ test('HEAD on every route is its GET without a body; OPTIONS says what there is'
     }
   }
   assert.equal((await server.ask('/none', { method: 'OPTIONS' })).status, 404)
+  const all = await server.ask('*', { method: 'OPTIONS' })
+  assert.deepEqual([all.status, all.headers.get('allow')], [204, 'GET, HEAD, POST, OPTIONS'])
+})
+
+test('an answer to HEAD has no body when it is a refusal, and says no length that GET would not have', async (t) => {
+  const server = await serve(t, config({ limits: { head_time: '300ms' } }))
+  for (const [what, bytes, status] of [
+    ['two Hosts', `HEAD / HTTP/1.1\r\n${HOST}${HOST}\r\n`, 400],
+    ['too large a body', `HEAD / HTTP/1.1\r\n${HOST}Content-Length: 2000000\r\n\r\n`, 413],
+    ['too slow', `HEAD / HTTP/1.1\r\n`, 408],
+  ] as const) {
+    const answer = await talk(server.at, [latin(bytes)])
+    assert.deepEqual(answer.statuses, [status], what)
+    assert.equal(parseHead(answer.bytes)?.length, answer.bytes.length, `${what}: no body`)
+  }
+  const stream = await talk(server.at, [latin(`HEAD /v1/stream?scope=a HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)])
+  assert.equal(parseHead(stream.bytes)?.headers.has('content-length'), false)
+
+  // The request that came too slowly is another one than the HEAD before it.
+  const { bytes } = await talk(server.at, [latin(`HEAD /v1/position HTTP/1.1\r\n${HOST}\r\nGET /v1`)])
+  const late = bytes.subarray(bytes.indexOf('HTTP/1.1 408'))
+  const head = parseHead(late)
+  assert.ok(head)
+  assert.equal(late.length - head.length, Number(head.headers.get('content-length')), 'what GET is refused with has its body')
+  assert.ok(late.length > head.length)
+})
+
+test('every answer says when it was given', async (t) => {
+  const server = await serve(t)
+  const since = Math.floor(Date.now() / 1000) * 1000
+  for (const bytes of [
+    `${GET}${HOST}Connection: close\r\n\r\n`,
+    `GET /none HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`,
+    `${GET}\r\n`,
+    `OPTIONS /v1/changes HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`,
+    `${POST}Connection: close\r\nContent-Length: ${MARK.length}\r\n\r\n${MARK}`,
+  ]) {
+    const date = parseHead((await talk(server.at, [latin(bytes)])).bytes)?.headers.get('date')
+    assert.match(date ?? '', /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/, bytes)
+    assert.ok(Date.parse(date as string) >= since && Date.parse(date as string) <= Date.now(), date)
+  }
+  const stream = new Wire(server.at)
+  let text = ''
+  stream.socket.removeAllListeners('data')
+  stream.socket.on('data', (bytes: Buffer) => (text += bytes.toString()))
+  stream.send(`GET /v1/stream?scope=a HTTP/1.1\r\n${HOST}\r\n`)
+  await poll('a greeting', () => text.includes('event: ready'))
+  assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Date: .+ GMT\r\n/)
+  stream.close()
 })
 
 test('HTTP/1.0: closed after the answer, kept where that is asked for, Host may be missing, no chunks and no 100', async (t) => {

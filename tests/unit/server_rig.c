@@ -203,12 +203,30 @@ void rig_answer(struct rig *rig, const char *body)
     conn_respond(conn, 200, STR(""), str_of(body));
 }
 
+/* The line of the time is the same in every answer but for the time: takes it out. */
+static void cut_dates(struct buf *in)
+{
+    static const char name[] = "\r\nDate: ";
+    char *line = in->data;
+    while ((line = memmem(line, in->len - (size_t)(line - in->data), name, sizeof name - 1))) {
+        char *next = memchr(line + 2, '\r', in->len - (size_t)(line + 2 - in->data));
+        if (!next)
+            return;
+        size_t rest = in->len - (size_t)(next - in->data);
+        memmove(line, next, rest);
+        in->len = (size_t)(line - in->data) + rest;
+    }
+}
+
 static bool read_client(struct client *client)
 {
     char bytes[65536];
     ssize_t n = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    if (n > 0)
-        return buf_add(&client->in, bytes, (size_t)n);
+    if (n > 0) {
+        buf_add(&client->in, bytes, (size_t)n);
+        cut_dates(&client->in);
+        return true;
+    }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     client->ended = true;

@@ -247,6 +247,12 @@ static const struct row refused[] = {
     /* Host. */
     {"no Host", BYTES(GET "\r\n"), "400 there is no Host"},
     {"two Hosts", BYTES(GET H H "\r\n"), "400 there is more than one Host"},
+    {"two Origins", BYTES(GET H "Origin: http://a\r\norigin: http://b\r\n\r\n"),
+     "400 there is more than one Origin"},
+    {"two Content-Types", BYTES(POST "Content-Type: a/b\r\nContent-Type: a/b\r\n\r\n"),
+     "400 there is more than one Content-Type"},
+    {"two Authorizations", BYTES(GET H "Authorization: A b\r\nAuthorization: A b\r\n\r\n"),
+     "400 there is more than one Authorization"},
     {"two Hosts in HTTP/1.0", BYTES("GET / HTTP/1.0\r\n" H "hOST: b\r\n\r\n"),
      "400 there is more than one Host"},
     {"an empty Host", BYTES(GET "Host:\r\n\r\n"), "400 Host is malformed"},
@@ -456,6 +462,7 @@ static void writes_responses(void **state)
     } rows[] = {
         {200, "", "hi", true, false, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"},
         {200, "", "hi", true, true, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"},
+        {200, "", "", true, true, "HTTP/1.1 200 OK\r\n\r\n"},
         {405, "Allow: GET\r\n", "", false, false,
          "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nConnection: close\r\n"
          "Content-Length: 0\r\n\r\n"},
@@ -464,11 +471,49 @@ static void writes_responses(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buf out = BUF_INIT(1024);
-        assert_true(http_write_response(&out, rows[i].status, str_of(rows[i].headers),
-                                        str_of(rows[i].body), rows[i].keep_alive,
-                                        rows[i].head_only));
+        const struct http_response response = {.status = rows[i].status,
+                                               .headers = str_of(rows[i].headers),
+                                               .body = str_of(rows[i].body),
+                                               .keep_alive = rows[i].keep_alive,
+                                               .head_only = rows[i].head_only};
+        assert_true(http_write_response(&out, &response));
         buf_byte(&out, '\0');
         assert_string_equal(out.data, rows[i].bytes);
+        buf_free(&out);
+    }
+}
+
+static void writes_what_only_some_responses_have(void **state)
+{
+    struct buf out = BUF_INIT(1024);
+    struct http_response response = {
+        .status = 200, .date = STR("Date: D\r\n"), .keep_alive = true, .old = true};
+    assert_true(http_write_response(&out, &response));
+    assert_true(str_is(buf_slice(&out), "HTTP/1.1 200 OK\r\nDate: D\r\nConnection: keep-alive\r\n"
+                                        "Content-Length: 0\r\n\r\n"));
+    buf_clear(&out);
+    response = (struct http_response){.status = 200, .old = true};
+    assert_true(http_write_response(&out, &response));
+    assert_true(str_is(buf_slice(&out),
+                       "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+    buf_free(&out);
+}
+
+static void writes_dates(void **state)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *line;
+    } rows[] = {
+        {0, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"},
+        {784111777, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+        {951782400, "Date: Tue, 29 Feb 2000 00:00:00 GMT\r\n"},
+        {4102444799, "Date: Thu, 31 Dec 2099 23:59:59 GMT\r\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf out = BUF_INIT(64);
+        assert_true(http_write_date(&out, rows[i].seconds));
+        assert_true(str_is(buf_slice(&out), rows[i].line));
         buf_free(&out);
     }
 }
@@ -484,6 +529,8 @@ int main(void)
         cmocka_unit_test(takes_nothing_after_it_refused),
         cmocka_unit_test(finds_the_first_header_in_any_case),
         cmocka_unit_test(writes_responses),
+        cmocka_unit_test(writes_what_only_some_responses_have),
+        cmocka_unit_test(writes_dates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
