@@ -88,8 +88,7 @@ static enum jwt_result verify(const struct auth *auth, struct str token, struct 
     return result;
 }
 
-static void admit_token(const struct auth *auth, struct str token, bool by_cookie,
-                        struct admission *out)
+static void admit_token(const struct auth *auth, struct str token, struct admission *out)
 {
     struct jwt jwt = JWT_INIT;
     struct err err = ERR_INIT;
@@ -98,11 +97,8 @@ static void admit_token(const struct auth *auth, struct str token, bool by_cooki
     if (result == JWT_GOOD) {
         int64_t leeway = auth->policy.leeway_ms;
         int64_t ends = jwt.expires_ms == INT64_MAX ? INT64_MAX : jwt.expires_ms + leeway;
-        const struct identity_options as = {.way = IDENTITY_TOKEN,
-                                            .by_cookie = by_cookie,
-                                            .proof = token,
-                                            .expires_ms = ends,
-                                            .claims = jwt.claims};
+        const struct identity_options as = {
+            .way = IDENTITY_TOKEN, .proof = token, .expires_ms = ends, .claims = jwt.claims};
         admit(auth, &as, out);
     } else if (result == JWT_UNKNOWN_KEY && auth->options.jwks &&
                jwks_missing(auth->options.jwks)) {
@@ -122,7 +118,6 @@ static void admit_document(const struct auth *auth, const struct identity_option
     const json_t *exp = json_object_get(document, "exp");
     struct identity_options known = *as;
     struct err err = ERR_INIT;
-    known.by_cookie = as->way == IDENTITY_CALLBACK;
     known.claims = document;
     if (json_is_number(exp) && json_number_value(exp) * 1000 < (double)as->expires_ms)
         known.expires_ms = (int64_t)(json_number_value(exp) * 1000);
@@ -193,7 +188,7 @@ static bool identify_token(const struct auth *auth, const struct authorizer_ask 
     else if (found == COOKIE_ONE && cookie.n && by_another_page(ask->request))
         answer(out, AUTHORIZER_NO, "another site asked for this with your cookie");
     else if (token.n || cookie.n)
-        admit_token(auth, token.n ? token : cookie, !token.n, out);
+        admit_token(auth, token.n ? token : cookie, out);
     else
         return false;
     return true;
@@ -373,7 +368,7 @@ static void renew(void *ctx, const struct identity *asks, struct str token, stru
         answer(out, AUTHORIZER_NO, "no tokens are taken here");
         return;
     }
-    admit_token(auth, token, false, out);
+    admit_token(auth, token, out);
     if (out->answer != AUTHORIZER_YES || identity_way(asks) == IDENTITY_NOBODY ||
         str_equal(identity_user(asks), identity_user(out->identity)))
         return;
@@ -391,7 +386,7 @@ static void recheck(void *ctx, const struct identity *old, struct admission *out
     if (spec->none || way == IDENTITY_EVERYONE) {
         out->answer = AUTHORIZER_LATER; /* who is here by `auth: none` stays as he is */
     } else if (way == IDENTITY_TOKEN && spec->jwt.on) {
-        admit_token(auth, identity_proof(old), identity_by_cookie(old), out);
+        admit_token(auth, identity_proof(old), out);
     } else if ((way == IDENTITY_CALLBACK && spec->callback.on) ||
                (way == IDENTITY_TICKET && spec->tickets.on)) {
         const struct identity_options as = {.way = way,

@@ -125,11 +125,6 @@ enum identity_way identity_way(const struct identity *identity)
     return identity->options.way;
 }
 
-bool identity_by_cookie(const struct identity *identity)
-{
-    return identity->options.by_cookie;
-}
-
 struct str identity_user(const struct identity *identity)
 {
     return identity->options.user;

@@ -38,7 +38,6 @@ struct identity;
 
 struct identity_options {
     enum identity_way way;
-    bool by_cookie;       /* the browser sent it by itself */
     struct str user;      /* "" where nobody is named: there is no limit per user then */
     struct str proof;     /* what identified it, to be looked at again after a reload; a secret */
     struct str session;   /* the same for the same session of an application; "": there is none */
@@ -54,7 +53,6 @@ struct identity *identity_everyone(void);
 struct identity *identity_nobody(void);
 
 enum identity_way identity_way(const struct identity *identity);
-bool identity_by_cookie(const struct identity *identity);
 struct str identity_user(const struct identity *identity);
 struct str identity_proof(const struct identity *identity);
 /* What connections_per_token counts: the token, or the session. "" for a ticket: it opens one. */

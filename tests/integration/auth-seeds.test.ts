@@ -4,11 +4,14 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { backend } from './lib/backend.ts'
 import { bearer, mint, mintWith, SECRET, within } from './lib/jwt.ts'
+import { finish, MEMBERSHIP, rights } from './lib/rights.ts'
+import { type EventStream, staleKeys } from './lib/sse.ts'
 import { config, directory, launch, open, serve, subscribe } from './lib/unstale.ts'
-import type { EventStream } from './lib/sse.ts'
+
+after(finish)
 
 /** A change of the scope comes, one of another does not. */
 async function hears(server: Awaited<ReturnType<typeof serve>>, stream: EventStream, scope: string, other: string): Promise<void> {
@@ -49,14 +52,26 @@ test('the registry: a JWT in a cookie, roles in its claims, EventSource with cre
   assert.equal((await server.ask('/v1/stream?scope=all', { headers: { ...cookie({ sub: '1' }), Origin: 'https://evil.example.com' } })).status, 403)
 })
 
-test('the sprints: an HS256 token in the header, or in the query of a WebSocket, its projects in the claims', async (t) => {
-  const auth = { jwt: { secret: SECRET, algorithms: ['HS256'], query: 'token' }, scopes: ['user:{sub}', 'project:{projects[]}'] }
-  const server = await serve(t, config({ auth }))
-  const token = mint({ sub: 'u1', projects: [42, 43], exp: within(600) })
-  await hears(server, await open(t, server, { scopes: ['project:42'], headers: bearer(token) }), 'project:42', 'project:44')
-  await hears(server, await open(t, server, { scopes: ['project:43'], query: { token } }), 'project:43', 'project:44')
+test('the sprints: an HS256 token in the header, or in the query of a WebSocket, its projects in the table of members', async (t) => {
+  const auth = { jwt: { secret: SECRET, algorithms: ['HS256'], query: 'token' }, scopes: ['user:{sub}'], membership: MEMBERSHIP }
+  const { server, database } = await rights(t, 'SQLite', { auth }, "INSERT INTO project_members(project_id, user_id) VALUES (42, 'u1'), (43, 'u1'), (44, 'u2');")
+  const token = mint({ sub: 'u1', exp: within(600) })
+  const streams = [
+    await open(t, server, { scopes: ['project:42'], headers: bearer(token) }),
+    await open(t, server, { scopes: ['project:42'], query: { token } }),
+    await subscribe(t, server, { scopes: ['project:42'], headers: bearer(token) }),
+    await subscribe(t, server, { scopes: ['project:42'], query: { token } }),
+  ]
+  for (const stream of streams) await stream.opened()
+  await database.run("INSERT INTO tasks VALUES (1, 44, 'of others'), (2, 42, 'ours')")
+  for (const stream of streams) assert.deepEqual(staleKeys([await stream.next('stale')]), ['project:42 ["tasks",2]'])
   const refused = await open(t, server, { scopes: ['project:44'], query: { token } })
   assert.equal((await refused.over()).code, 4403)
+  assert.equal((await server.ask('/v1/stream?scope=project:44', { headers: bearer(token) })).status, 403)
+  assert.equal((await server.ask('/v1/stream?scope=project:42')).status, 401)
+  /* The table decides, also of those who are here. */
+  await database.run("DELETE FROM project_members WHERE user_id = 'u1' AND project_id = 42")
+  for (const stream of streams) assert.equal((await stream.next('revoked')).data.scope, 'project:42')
   assert.ok(!server.log.includes(token.slice(-20)))
 })
 
