@@ -1,17 +1,23 @@
 /* Four clients in Chromium, as their documents print them, through a change, a restart and a reset. */
 
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
 import { profile } from '../e2e/lib/tab.ts'
+import { cleanup } from '../integration/lib/cleanup.ts'
 import { poll } from '../integration/lib/wait.ts'
 import { type Door, Site, token } from './lib/site.ts'
 
 async function visit(t: TestContext, page: string, door: Door = 'nobody signs in'): Promise<{ site: Site; page: Page }> {
   const site = await Site.start(t, door)
+  return { site, page: await look(t, site, page) }
+}
+
+async function look(t: TestContext, site: Site, page: string): Promise<Page> {
   const tab = await (await profile(t)).newPage()
   await tab.goto(`${site.url}/?page=${page}#${token()}`)
-  return { site, page: tab }
+  return tab
 }
 
 /** Every query was fetched, and nothing more comes by itself. */
@@ -45,6 +51,19 @@ test('registry: the browser’s EventSource and EVENT_INVALIDATION_MAP', async (
     await page.getByText('open open').waitFor()
     await site.change('users', 'updated', 'uuid')
   })
+})
+
+test('registry: an EventSource that is one connection too many comes in when there is room', async (t) => {
+  const site = await Site.start(t, 'nobody signs in', { connections: 3 })
+  const sockets = Array.from({ length: 3 }, () => connect(site.unstale!.at.port, site.unstale!.at.host))
+  cleanup(t, async () => sockets.forEach((socket) => socket.destroy()))
+  await poll('no room', async () => (await site.unstale!.metric('unstale_connections')) === 3)
+  await look(t, site, 'registry.ts')
+  const all = [['admin-users'], ['admin-stats'], ['repositories'], ['repositories-list'], ['recent-repositories'], ['service-accounts']]
+  await quiet(site, all)
+  await poll('the page is refused', async () => (await site.unstale!.metric('unstale_connections_refused_total')) > 0)
+  await site.refetches(all, async () => sockets.forEach((socket) => socket.destroy()))
+  await site.refetches([['admin-users'], ['admin-stats']], () => site.change('users', 'created', 'uuid'))
 })
 
 test('recordings: useDataSync', async (t) => {

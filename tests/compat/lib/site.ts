@@ -54,21 +54,23 @@ export class Site {
   readonly #t: TestContext
   readonly #dir: string
   readonly #door: Door
+  readonly #limits: object
   unstale: Unstale | null = null
   url = ''
   /** Fetches so far, by key. */
   readonly fetches = new Map<string, number>()
 
-  private constructor(t: TestContext, door: Door) {
+  private constructor(t: TestContext, door: Door, limits: object) {
     this.#t = t
     this.#door = door
+    this.#limits = limits
     this.#dir = directory(t)
     this.#server = createServer((incoming, outgoing) => void this.#handle(incoming, outgoing))
     this.#server.on('upgrade', (incoming, socket: Socket) => this.#upgrade(incoming, socket))
   }
 
-  static async start(t: TestContext, door: Door): Promise<Site> {
-    const site = new Site(t, door)
+  static async start(t: TestContext, door: Door, limits: object = {}): Promise<Site> {
+    const site = new Site(t, door, limits)
     site.#server.listen(0, '127.0.0.1')
     await once(site.#server, 'listening')
     site.url = `http://127.0.0.1:${(site.#server.address() as AddressInfo).port}`
@@ -87,7 +89,7 @@ export class Site {
       sessions: { callback: { url: `${this.url}/api/session`, cookies: ['session'] } },
     }[this.#door]
     const endpoints = ENDPOINTS[this.#door]
-    const limits = { batch: '20ms', spread: '100ms' }
+    const limits = { batch: '20ms', spread: '100ms', ...this.#limits }
     this.unstale = await launch(this.#t, config({ auth, rules: RULES, endpoints, limits, state: './unstale.state' }), { dir: this.#dir }).started()
   }
 
