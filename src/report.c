@@ -131,7 +131,7 @@ static void write_hub_metrics(const struct report *report, struct buf *out)
     struct exchange_stats exchange;
     exchange_stats(report->exchange, &exchange);
     const struct metrics_row rows[] = {
-        {"unstale_sequence", METRICS_COUNTER, hub_sequence(report->hub),
+        {"unstale_sequence", METRICS_GAUGE, hub_sequence(report->hub),
          "Position of the newest transaction."},
         {"unstale_ticks_total", METRICS_COUNTER, hub.ticks, "Delivery rounds."},
         {"unstale_transactions_total", METRICS_COUNTER, hub.transactions,
