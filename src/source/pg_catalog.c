@@ -124,7 +124,8 @@ const char pg_catalog_tables_sql[] =
     " SELECT oid, oid AS root FROM wanted"
     " UNION SELECT i.inhrelid, f.root FROM family f JOIN pg_inherits i ON i.inhparent = f.oid"
     "), entries AS ("
-    " SELECT r.oid, r.prrelid, to_jsonb(r)->>'prqual' IS NOT NULL AS filtered"
+    " SELECT r.oid, r.prrelid, to_jsonb(r)->>'prqual' IS NOT NULL AS filtered,"
+    "  to_jsonb(r)->'prattrs' AS list"
     " FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1"
     "), sent AS ("
     " SELECT DISTINCT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1"
@@ -142,8 +143,15 @@ const char pg_catalog_tables_sql[] =
     ") "
     "SELECT f.root, c.oid, n.nspname, c.relname, c.relkind, c.relreplident,"
     " c.relpersistence = 'p', p.member IS NOT NULL, coalesce(e.filtered, false),"
-    " coalesce(e.entry, ''), a.attname, coalesce(a.attnum = ANY (k.indkey), false),"
-    " c.relreplident = 'f' OR coalesce(a.attnum = ANY (r.indkey), false) "
+    " concat((SELECT xmin FROM pg_publication WHERE pubname = $1), '/', e.entry),"
+    " a.attname, coalesce(a.attnum = ANY ((k.indkey::int2[])[0:k.indnkeyatts - 1]), false),"
+    " c.relreplident = 'f' OR"
+    "  coalesce(a.attnum = ANY ((r.indkey::int2[])[0:r.indnkeyatts - 1]), false),"
+    " coalesce(a.attgenerated <> '' AND NOT (a.attgenerated = 's' AND EXISTS ("
+    "  SELECT FROM pg_publication p WHERE p.pubname = $1 AND to_jsonb(p)->>'pubgencols' = 's')),"
+    "  false),"
+    " EXISTS (SELECT FROM entries l WHERE l.prrelid = c.oid AND"
+    "  jsonb_typeof(l.list) = 'array' AND NOT l.list @> to_jsonb(a.attnum)) "
     "FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN published p ON p.member = c.oid LEFT JOIN entered e ON e.member = c.oid"
     " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
@@ -153,7 +161,7 @@ const char pg_catalog_tables_sql[] =
     "   (c.relreplident = 'i' AND r.indisreplident)) "
     "ORDER BY f.root, c.oid <> f.root, c.oid, a.attnum";
 
-enum { TABLE_COLUMNS = 13 };
+enum { TABLE_COLUMNS = 15 };
 
 void pg_catalog_names(const struct watch *watch, struct buf *out)
 {
@@ -227,6 +235,8 @@ struct pg_catalog *pg_catalog_read(const PGresult *result, struct err *err)
             .name = arena_copy(&catalog->arena, text_at(result, row, 10)),
             .key = bool_at(result, row, 11),
             .identity = bool_at(result, row, 12),
+            .generated = bool_at(result, row, 13),
+            .left_out = bool_at(result, row, 14),
         };
         if (!columns->name.p)
             goto full;
@@ -416,9 +426,17 @@ static enum pg_finding judge_column(struct judge *judge, const struct pg_table *
 {
     for (size_t i = 0; wanted && i < wanted->n_columns; i++) {
         const struct watch_column *column = &wanted->columns[i];
-        if (find_column(root, column->name))
+        const struct pg_column *found = find_column(root, column->name);
+        if (found && !found->generated)
             continue;
         *at = column->at;
+        if (found) {
+            buf_printf(&judge->problem,
+                       "column \"%.*s\" of table %.*s is generated, and so not in what PostgreSQL "
+                       "replicates: name those that it is made of, or use capture: notify",
+                       STR_ARG(column->name), STR_ARG(wanted->table));
+            return PG_COLUMN;
+        }
         struct nearest near = nearest_to(column->name);
         for (size_t k = 0; k < root->n_columns; k++)
             nearest_offer(&near, root->columns[k].name);
@@ -427,6 +445,27 @@ static enum pg_finding judge_column(struct judge *judge, const struct pg_table *
         return PG_COLUMN;
     }
     return PG_COVERED;
+}
+
+/* NULL: there is none of which nothing is sent. */
+static const struct watch_column *first_left_out(const struct pg_table *table,
+                                                 const struct watch_table *wanted)
+{
+    for (size_t i = 0; wanted && i < wanted->n_columns; i++) {
+        const struct pg_column *column = find_column(table, wanted->columns[i].name);
+        if (column && column->left_out)
+            return &wanted->columns[i];
+    }
+    return NULL;
+}
+
+/* An UPDATE of the application fails where the list has not what the identity has. */
+static bool is_list_short(const struct pg_table *table)
+{
+    for (size_t i = 0; i < table->n_columns; i++)
+        if (table->columns[i].left_out && table->columns[i].identity)
+            return true;
+    return false;
 }
 
 /* The worst of the table and its partitions. */
@@ -447,9 +486,11 @@ static enum pg_finding judge_family(struct judge *judge, const struct pg_table *
                        STR_ARG(table->name));
             return PG_UNFIT;
         }
-        if (holds_rows(table) && table->published && table->filtered) {
-            buf_printf(&judge->problem, "publication %s has only some rows of table %.*s",
-                       judge->publication, STR_ARG(table->name));
+        if (holds_rows(table) && table->published &&
+            (table->filtered || first_left_out(table, wanted) || is_list_short(table))) {
+            buf_printf(&judge->problem, "publication %s has only some %s of table %.*s",
+                       judge->publication, table->filtered ? "rows" : "columns",
+                       STR_ARG(table->name));
             buf_text(&judge->sql, "ALTER PUBLICATION ");
             sqltext_name(&judge->sql, str_of(judge->publication));
             buf_text(&judge->sql, " DROP TABLE ");
@@ -508,9 +549,14 @@ static bool judge_one(struct judge *judge, const struct pg_table *root,
         verdict->finding = PG_MISSING;
     } else {
         verdict->mark = mark_of(judge->catalog, root);
+        enum pg_finding column = judge_column(judge, root, wanted, &verdict->at);
+        verdict->lacks = arena_copy(judge->arena, buf_slice(&judge->problem));
+        buf_clear(&judge->problem);
         verdict->finding = judge_family(judge, root, wanted);
-        if (verdict->finding == PG_COVERED)
-            verdict->finding = judge_column(judge, root, wanted, &verdict->at);
+        if (verdict->finding == PG_COVERED && column == PG_COLUMN) {
+            buf_str(&judge->problem, verdict->lacks);
+            verdict->finding = column;
+        }
         if (verdict->finding == PG_COVERED)
             verdict->finding = judge_identity(judge, root, wanted);
     }

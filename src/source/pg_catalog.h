@@ -54,8 +54,10 @@ void pg_catalog_names(const struct watch *watch, struct buf *out);
 
 struct pg_column {
     struct str name;
-    bool key;      /* of the primary key */
-    bool identity; /* its old value is in the WAL: of the replica identity */
+    bool key;       /* of the primary key */
+    bool identity;  /* its old value is in the WAL: of the replica identity */
+    bool generated; /* computed from others, so that it is not sent */
+    bool left_out;  /* of the publication's list of columns for this table */
 };
 
 /* A table, a partition, or a partitioned table (which holds no rows itself). */
@@ -67,8 +69,8 @@ struct pg_table {
     bool permanent;   /* not unlogged, not temporary */
     bool published;   /* its changes come */
     bool filtered;    /* only some of its rows do */
-    struct str entry; /* the publication's entries for it; another text: it was taken out and put in
-                         again */
+    struct str entry; /* the publication, as it is, and its entries for it; another text: it may
+                         have been taken out, or some of it, and put in again */
     struct pg_column *columns;
     size_t n_columns;
 };
@@ -95,17 +97,19 @@ enum pg_finding {
     PG_COLUMN,      /* captured; but a column of the rule does not exist: marks are wide */
     PG_MISSING,     /* no such table */
     PG_UNFIT,       /* a view, a foreign or unlogged table, …: it cannot be published */
-    PG_UNPUBLISHED, /* not in the publication, or only some of its rows are */
+    PG_UNPUBLISHED, /* not in the publication, or only some of its rows or columns are */
     PG_NO_IDENTITY, /* published without identity: the application's own UPDATE fails */
 };
 
 struct pg_verdict {
     struct str resource;
-    struct place at; /* of the rule, or of the column */
+    struct place at; /* of the rule, or of the column that it cannot have */
     bool ruled;      /* false: only a "*" rule watches it */
     enum pg_finding finding;
     struct str problem; /* a sentence; empty when covered */
     struct str sql;     /* what mends it, without newline at the end; may be empty */
+    struct str lacks;   /* whatever the finding: a sentence about a column that the rule names and
+                           cannot have; empty when there is none */
     uint64_t mark;      /* another value: changes between may have been missed */
 };
 

@@ -348,8 +348,8 @@ static void connected(struct pg_conn *conn)
     }
     pg_conn_query(conn,
                   "SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = "
-                  "'postgres'; SET extra_float_digits = 3; SET statement_timeout = 0; SET "
-                  "lock_timeout = 0",
+                  "'postgres'; SET extra_float_digits = 3; SET bytea_output = 'hex'; SET "
+                  "statement_timeout = 0; SET lock_timeout = 0",
                   conn->options.timeout_ms, on_prepared, conn);
 }
 

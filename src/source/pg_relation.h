@@ -34,7 +34,7 @@
  *    timestamp                            TEXT "2026-01-31T12:34:56.789012", as to_json writes it
  *    all others (numeric, uuid, enum, …)  TEXT as psql shows it
  * The connection must have client_encoding UTF8, DateStyle ISO, TimeZone UTC, extra_float_digits 1
- * or more, and must not ask for binary. */
+ * or more, bytea_output hex, and must not ask for binary. */
 #pragma once
 
 #include "base/err.h"

@@ -72,12 +72,12 @@ bool pg_setup_check(const struct pg_asked *asked, bool alone, struct place *at, 
 {
     for (size_t i = 0; i < asked->verdicts->n; i++) {
         const struct pg_verdict *verdict = &asked->verdicts->items[i];
-        bool wrong = verdict->finding == PG_COLUMN || (verdict->finding == PG_MISSING && alone) ||
+        bool wrong = verdict->lacks.n || (verdict->finding == PG_MISSING && alone) ||
                      (verdict->finding == PG_UNFIT && verdict->ruled);
         if (!wrong)
             continue;
         *at = verdict->at;
-        return err_set(err, "%.*s", STR_ARG(verdict->problem));
+        return err_set(err, "%.*s", STR_ARG(verdict->lacks.n ? verdict->lacks : verdict->problem));
     }
     return true;
 }
@@ -131,6 +131,18 @@ static size_t write_tables(const struct pg_asked *asked, struct buf *out)
     return n;
 }
 
+/* Nothing where nothing is to do: a publication that was altered is a reason for a reset. */
+static void write_settings(const struct pg_asked *asked, struct str publication, struct buf *out)
+{
+    const struct pg_server *server = &asked->server;
+    if (server->published && server->all_actions && !server->via_root)
+        return;
+    buf_text(out, "ALTER PUBLICATION ");
+    sqltext_name(out, publication);
+    buf_printf(out, " SET (publish = 'insert, update, delete, truncate'%s);\n",
+               server->version >= 130000 ? ", publish_via_partition_root = false" : "");
+}
+
 bool pg_setup_sql(const struct pg_asked *asked, const struct pg_setup_options *options, bool alone,
                   struct buf *out, struct place *at, struct err *err)
 {
@@ -153,10 +165,9 @@ bool pg_setup_sql(const struct pg_asked *asked, const struct pg_setup_options *o
     sqltext_string(out, publication);
     buf_text(out, ") THEN\n    CREATE PUBLICATION ");
     sqltext_name(out, publication);
-    buf_text(out, ";\n  END IF;\nEND $unstale$;\nALTER PUBLICATION ");
-    sqltext_name(out, publication);
-    buf_printf(out, " SET (publish = 'insert, update, delete, truncate'%s);\nALTER PUBLICATION ",
-               asked->server.version >= 130000 ? ", publish_via_partition_root = false" : "");
+    buf_text(out, ";\n  END IF;\nEND $unstale$;\n");
+    write_settings(asked, publication, out);
+    buf_text(out, "ALTER PUBLICATION ");
     sqltext_name(out, publication);
     if (!write_tables(asked, out))
         return err_set(err, "there is no table to publish");

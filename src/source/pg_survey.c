@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { SERVER_MEMORY = 64 * 1024, NAMES_MAX = 4 << 20 };
+enum { SERVER_MEMORY = 64 * 1024, NAMES_MAX = 4 << 20, MEND_MAX = 1 << 20 };
 
 struct facts {
     struct arena arena;
@@ -79,19 +79,32 @@ static void compare(struct pg_survey *survey, const struct pg_verdicts *old,
                                    "the table is gone");
 }
 
+/* "; run: SQL" on one line; nothing where there is none. To be freed. */
+static struct buf what_mends(const struct pg_verdict *verdict)
+{
+    struct buf text = BUF_INIT(MEND_MAX);
+    if (verdict->sql.n)
+        buf_text(&text, "; run: ");
+    for (size_t i = 0; i < verdict->sql.n; i++)
+        buf_byte(&text, verdict->sql.p[i] == '\n' ? ' ' : verdict->sql.p[i]);
+    return text;
+}
+
 static void say_found(const struct pg_survey *survey, const struct pg_verdict *verdict)
 {
     const struct pg_survey_options *options = &survey->options;
+    struct buf mend = what_mends(verdict);
     if (verdict->finding == PG_COVERED)
         log_info(options->log, "postgres", "%s: table %.*s is captured", options->name,
                  STR_ARG(verdict->resource));
     else if (verdict->finding != PG_MISSING || options->alone)
         log_warn(
-            options->log, "postgres", "%s: %.*s%s%s%.*s", options->name, STR_ARG(verdict->problem),
+            options->log, "postgres", "%s: %.*s%s%.*s", options->name, STR_ARG(verdict->problem),
             verdict->finding == PG_COLUMN
                 ? ": what its rule marks is wider than it has to be until one of them is mended"
                 : "",
-            verdict->sql.n ? "; run: " : "", STR_ARG(verdict->sql));
+            STR_ARG(buf_slice(&mend)));
+    buf_free(&mend);
 }
 
 static void tell_found(const struct pg_survey *survey, const struct pg_verdicts *old,
@@ -222,10 +235,12 @@ size_t pg_survey_trouble(const struct pg_survey *survey, struct err *sentence)
         n++;
         first = first ? first : &verdicts->items[i];
     }
-    if (first)
-        err_set(sentence, "%.*s%s%s%.*s", STR_ARG(first->problem),
-                n > 1 ? " (and there is more of that kind)" : "", first->sql.n ? "; run: " : "",
-                STR_ARG(first->sql));
+    if (first) {
+        struct buf mend = what_mends(first);
+        err_set(sentence, "%.*s%s%.*s", STR_ARG(first->problem),
+                n > 1 ? " (and there is more of that kind)" : "", STR_ARG(buf_slice(&mend)));
+        buf_free(&mend);
+    }
     return n;
 }
 
