@@ -40,6 +40,33 @@ test('the progress bar is fed by what the push brings: no fetch of the list for 
   assert.equal(asked(await demo.counts(), '/api/documents?project=proj_harbour'), 0)
 })
 
+test('what the push brought is still there when one comes back to the page, without a fetch', async (t) => {
+  const demo = await start(t)
+  const tab = await signIn(t, demo, ADA, '/documents/doc_1902')
+  await go(tab, 'Documents')
+  await progress(tab, 'doc_1902').getByText('0 / 10').waitFor()
+  await demo.forgetCounts()
+  await demo.sql("UPDATE documents SET embedded_chunks = 4 WHERE id = 'doc_1902'")
+  await progress(tab, 'doc_1902').getByText('4 / 10').waitFor()
+  await go(tab, 'Extraction')
+  await tab.page.getByRole('region', { name: 'Jobs' }).waitFor()
+  const pushes = await tab.counted('pushes')
+  await demo.sql("UPDATE documents SET embedded_chunks = 6 WHERE id = 'doc_1902'")
+  await tab.becomes('the push while nobody looks', () => tab.counted('pushes'), pushes + 1)
+  await go(tab, 'Documents')
+  await progress(tab, 'doc_1902').getByText('6 / 10').waitFor()
+  assert.equal(asked(await demo.counts(), '/api/documents?project=proj_harbour'), 0)
+  /* A mark that came before is none the less. */
+  await go(tab, 'Extraction')
+  await demo.sql("UPDATE documents SET name = 'Renamed meanwhile' WHERE id = 'doc_1902'")
+  await tab.becomes('its push', () => tab.counted('pushes'), pushes + 2)
+  await demo.sql("UPDATE documents SET embedded_chunks = 7 WHERE id = 'doc_1902'")
+  await tab.becomes('the one after it', () => tab.counted('pushes'), pushes + 3)
+  await go(tab, 'Documents')
+  await tab.page.getByRole('link', { name: 'Renamed meanwhile' }).waitFor()
+  await progress(tab, 'doc_1902').getByText('7 / 10').waitFor()
+})
+
 test('a page of one document follows that document: status, chunks and facts', async (t) => {
   const demo = await start(t)
   const tab = await signIn(t, demo, ADA, '/documents/doc_1902')

@@ -7,6 +7,7 @@ import { session } from '@unstale-examples/ui/lib/rest.ts'
 import type { ConnectionStatus } from '@unstale/client'
 import { createContext, useContext, useEffect, useMemo, useSyncExternalStore } from 'react'
 import type { ReactNode } from 'react'
+import { patchDocuments } from '../lib/patchDocuments.ts'
 
 export interface EntityEvent {
   type: 'entity.created' | 'entity.updated' | 'entity.deleted' | 'entity.batch' | 'entity.reset'
@@ -41,14 +42,18 @@ export function DataUpdatesProvider({ url = '', projectId, children }: DataUpdat
   const queryClient = useQueryClient()
   const live = useMemo(
     () =>
-      createLive(queryClient, {
-        url,
-        scopes: [scopeOf(projectId)],
-        transport: 'sse',
-        changes: true,
-        /* The cookie's token, as the backend renews it. */
-        getToken: async () => (await session.get())?.token ?? null,
-      }),
+      createLive(
+        queryClient,
+        {
+          url,
+          scopes: [scopeOf(projectId)],
+          transport: 'sse',
+          changes: true,
+          /* The cookie's token, as the backend renews it. */
+          getToken: async () => (await session.get())?.token ?? null,
+        },
+        { map: (event) => patchDocuments(queryClient, event) },
+      ),
     /* Another project is another subscription of the same client, not another client. */
     [queryClient, url],
   )
