@@ -1,5 +1,6 @@
 #include "delivery/events.h"
 
+#include "base/calendar.h"
 #include "base/jsontext.h"
 
 static struct str position_text(struct buf *text, struct position position)
@@ -20,19 +21,11 @@ static void add_bool(struct buf *out, const char *name, bool value)
     buf_printf(out, "\"%s\":%s", name, value ? "true" : "false");
 }
 
-/* Howard Hinnant's civil-from-days; gmtime_r would do, but reads the time zone's files once. */
 void events_time(struct buf *out, uint64_t unix_ms)
 {
-    uint64_t seconds = unix_ms / 1000, days = seconds / 86400, rest = seconds % 86400;
-    uint64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
-    uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    unsigned day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
-    unsigned month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
-    unsigned year = (unsigned)(yoe + era * 400 + (month <= 2));
-    buf_printf(out, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month, day,
-               (unsigned)(rest / 3600), (unsigned)(rest / 60 % 60), (unsigned)(rest % 60),
-               (unsigned)(unix_ms % 1000));
+    const struct calendar utc = calendar_utc(unix_ms / 1000);
+    buf_printf(out, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", utc.year, utc.month, utc.day, utc.hour,
+               utc.minute, utc.second, (unsigned)(unix_ms % 1000));
 }
 
 void events_ready(struct buf *out, enum format format, const struct events_ready *ready)

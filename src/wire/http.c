@@ -8,13 +8,13 @@
  * So a shape is served only where two readers agree about it. */
 #include "wire/http.h"
 
+#include "base/calendar.h"
 #include "base/mem.h"
 #include "wire/http_chunk.h"
 #include "wire/http_head.h"
 #include "wire/http_lib.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     HEAD_FIRST = 1024,     /* most heads fit */
@@ -453,11 +453,7 @@ bool http_write_date(struct buf *out, uint64_t unix_seconds)
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)unix_seconds;
-    struct tm tm;
-    if (!gmtime_r(&seconds, &tm))
-        return false;
-    return buf_printf(out, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
-                      tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-                      tm.tm_sec);
+    const struct calendar utc = calendar_utc(unix_seconds);
+    return buf_printf(out, "Date: %s, %02u %s %u %02u:%02u:%02u GMT\r\n", days[utc.weekday],
+                      utc.day, months[utc.month - 1], utc.year, utc.hour, utc.minute, utc.second);
 }
