@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     HEADERS_MAX = 16,
@@ -22,11 +23,12 @@ enum {
 
 /* What was asked once: on its way (a job), or answered and good for a while. */
 struct known {
-    struct list node; /* of those that are answered, in the order of their ends */
+    struct list node; /* of those that are answered, in their order */
     struct callback *callback;
     struct fetch_job *job;
     unsigned char hash[HASH_BYTES];
     enum callback_answer answer;
+    uint64_t good_ms; /* from the answer on, by what it says itself */
     char *document;
     size_t n;
     uint64_t ends;
@@ -192,8 +194,21 @@ static void add_cookies(const struct auth_callback *spec, const struct http_requ
 
 /* ---- what is answered ---- */
 
+/* How long what the document says is good. Then the application may say something else: a session
+ * that goes on has another `exp` by now. */
+static uint64_t good_for(const json_t *document)
+{
+    const json_t *exp = json_object_get(document, "exp");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double seconds = json_number_value(exp) - (double)now.tv_sec - (double)now.tv_nsec / 1e9;
+    if (!json_is_number(exp))
+        return UINT64_MAX;
+    return seconds > 0 ? (uint64_t)(seconds * 1000) : 0;
+}
+
 static enum callback_answer read_answer(struct callback *callback,
-                                        const struct fetch_answer *answer)
+                                        const struct fetch_answer *answer, uint64_t *good_ms)
 {
     const char *why = answer->error;
     char text[64];
@@ -204,6 +219,7 @@ static enum callback_answer read_answer(struct callback *callback,
         case 200:
             document = json_loadb(answer->body.p, answer->body.n, JSON_REJECT_DUPLICATES, NULL);
             if (claims_document(document, &err)) {
+                *good_ms = good_for(document);
                 json_decref(document);
                 callback->silent = false;
                 return CALLBACK_SOMEBODY;
@@ -252,18 +268,22 @@ static void on_done(void *ctx, const struct fetch_answer *answer)
                                                  [CALLBACK_FORBIDDEN] = TALLY_NOT_GOOD,
                                                  [CALLBACK_SILENT] = TALLY_NO_ANSWER};
     known->job = NULL;
-    known->answer = read_answer(callback, answer);
+    known->good_ms = UINT64_MAX;
+    known->answer = read_answer(callback, answer, &known->good_ms);
     tally_add(&options->tally->callbacks[counts[known->answer]]);
     if (known->answer == CALLBACK_SOMEBODY) {
         known->document = mem_copy(answer->body.p, answer->body.n);
         known->n = answer->body.n;
     }
     tell(known);
-    if (known->answer == CALLBACK_SILENT || options->spec->cache_ms == 0) {
+    uint64_t keep = options->spec->cache_ms;
+    if (known->good_ms < keep)
+        keep = known->good_ms;
+    if (known->answer == CALLBACK_SILENT || keep == 0) {
         drop(known);
         return;
     }
-    known->ends = uv_now(options->loop) + options->spec->cache_ms;
+    known->ends = uv_now(options->loop) + keep;
     list_push_back(&callback->answered, &known->node);
     callback->bytes += size_of(known);
     forget_old(callback, uv_now(options->loop));
@@ -314,6 +334,10 @@ struct callback_said callback_ask(struct callback *callback, const struct http_r
     memcpy(&first, key, sizeof first);
     struct known *known =
         callback->table.count ? table_find(&callback->table, first, equal, key) : NULL;
+    if (known && !known->job && known->ends <= uv_now(options->loop)) {
+        drop(known);
+        known = NULL;
+    }
     if (known) {
         tally_add(&options->tally->callbacks[TALLY_CACHED]);
         said = said_of(known);

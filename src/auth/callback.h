@@ -11,8 +11,9 @@
  * else (another shape of these three, too), and silence, is "try again later": that ends no stream
  * which is open.
  *
- * Whoever asks the same within `cache` gets the same answer, and while it is on its way there is
- * one request. Only a hash of what was asked is kept. Bound: CALLBACK_CACHE_BYTES of answers.
+ * Whoever asks the same within `cache`, and before the answer's own `exp`, gets the same answer,
+ * and while it is on its way there is one request. Only a hash of what was asked is kept. Bound:
+ * CALLBACK_CACHE_BYTES of answers.
  *
  * Owner and thread: a desk's. */
 #pragma once

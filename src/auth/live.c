@@ -186,8 +186,9 @@ static void answered(struct authorizer_desk *opaque, struct mail *mail)
 
 static void carry(const struct identity *old, struct admission *out)
 {
-    /* The same guest's: its rights by the database are what they are, and it is counted already. */
-    if (out->answer == AUTHORIZER_YES &&
+    /* The same guest's: its rights by the database are what they are, and it is counted already.
+     * Who has no name was never asked about. */
+    if (out->answer == AUTHORIZER_YES && identity_user(old).n &&
         str_equal(identity_user(old), identity_user(out->identity)))
         identity_take_live((struct identity *)(uintptr_t)old, out->identity);
 }

@@ -9,6 +9,8 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { ask, requestBytes, Wire } from './lib/http.ts'
 import { bearer, mint, mintWith, SECRET, within } from './lib/jwt.ts'
+import { rights } from './lib/rights.ts'
+import { staleKeys } from './lib/sse.ts'
 import { poll } from './lib/wait.ts'
 import { binary, config, type Config, directory, launch, open, serve, subscribe } from './lib/unstale.ts'
 
@@ -383,6 +385,27 @@ test('an endpoint in another dialect is whose the token says, and refuses by the
   t.after(() => wire.close())
   wire.send(requestBytes(server.at, `/api/v1/messages/ws?project_id=p1&token=${good}`, { headers: upgrade }), 'HEAD')
   assert.equal((await wire.answer()).status, 101)
+})
+
+test('a token that names nobody has what its claims say, in whichever message it comes, and nothing of a table of members', async (t) => {
+  const { server, database } = await rights(t, 'SQLite', {}, "INSERT INTO project_members(project_id, user_id) VALUES (1, 'ada'), (1, '');")
+  const nobody = mint({ exp: within(3600) })
+  const said = await open(t, server)
+  said.say({ type: 'token', token: nobody }).subscribe(['all', 'project:1'])
+  assert.deepEqual(Object.keys((await said.next('ready')).data.scopes), ['all'])
+  assert.equal((await said.refusedWith()).scope, 'project:1')
+  const shown = await open(t, server, { scopes: ['all'], headers: bearer(nobody) })
+  await shown.next('ready')
+  for (const stream of [said, shown]) {
+    stream.say({ type: 'token', token: mint({ exp: within(1800) }) }).subscribe(['project:*'])
+    assert.equal((await stream.refusedWith()).scope, 'project:*')
+    // Nobody's stream does not become somebody's.
+    stream.say({ type: 'token', token: mint({ sub: 'ada', exp: within(1800) }) })
+    await stream.refusedWith()
+  }
+  await database.run('INSERT INTO sentinel VALUES (1)')
+  for (const stream of [said, shown]) assert.deepEqual(staleKeys([await stream.next('stale')]), ['all ["sentinel",1]'])
+  assert.equal(await server.metric('unstale_members'), 0)
 })
 
 test('hundreds of streams are looked at after a reload, and only what is no more theirs ends', async (t) => {
