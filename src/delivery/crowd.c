@@ -209,6 +209,26 @@ static void start_narrowed(struct crowd *crowd, struct subscriber *subscriber,
     start_round(crowd, subscriber, NULL);
 }
 
+static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup);
+
+/* The round ends without its position, since something was withheld when it began; and nothing is
+ * any more. */
+static bool may_be_told(const struct subscriber *subscriber, const struct catchup *catchup)
+{
+    return catchup->round.target > catchup->pin && catchup->round.target <= subscriber->pin;
+}
+
+static void tell_target(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
+{
+    struct buf text = BUF_INIT(256);
+    endpoints_say_position(crowd->beats.endpoints, catchup->format, &text,
+                           at(crowd, catchup->round.target));
+    catchup->pin = SUBSCRIBER_UNPINNED;
+    catchup->blob = blob_new(buf_slice(&text));
+    buf_free(&text);
+    transmit(crowd, subscriber, catchup);
+}
+
 /* The answer is out: the next step of the round, or its end. */
 static void answered(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
 {
@@ -222,6 +242,10 @@ static void answered(struct crowd *crowd, struct subscriber *subscriber, struct 
     if (!catchup->done) {
         subscriber_move(subscriber, SUBSCRIBER_ASKING);
         ask(crowd, catchup);
+        return;
+    }
+    if (may_be_told(subscriber, catchup)) {
+        tell_target(crowd, subscriber, catchup);
         return;
     }
     subscriber->position = catchup->round.target;

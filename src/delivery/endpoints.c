@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "delivery/events.h"
 
 #include <stdlib.h>
 
@@ -149,4 +150,14 @@ const struct dialect_resource *endpoints_resources(const struct endpoints *endpo
     const struct slot *slot = slot_of(endpoints, format);
     *n = slot ? slot->n : 0;
     return slot ? slot->resources : NULL;
+}
+
+void endpoints_say_position(const struct endpoints *endpoints, enum format format, struct buf *out,
+                            struct position position)
+{
+    const struct endpoint *endpoint = endpoints_at(endpoints, format);
+    if (endpoint)
+        dialect_say_position(&endpoint->dialect, out, position);
+    else
+        events_position(out, format, position);
 }

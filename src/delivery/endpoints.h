@@ -43,5 +43,8 @@ const struct endpoint *endpoints_find(const struct endpoints *endpoints, struct 
                                       enum format *format);
 /* The same endpoint has this format in both. */
 bool endpoints_same(const struct endpoints *a, const struct endpoints *b, enum format format);
+/* The event `position`, in the words of this format; nothing where they have none. */
+void endpoints_say_position(const struct endpoints *endpoints, enum format format, struct buf *out,
+                            struct position position);
 const struct dialect_resource *endpoints_resources(const struct endpoints *endpoints,
                                                    enum format format, size_t *n);

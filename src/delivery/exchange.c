@@ -90,11 +90,8 @@ static struct encoder_voice *voice_of(const struct exchange *exchange, enum form
 
 static void say_position(struct exchange *exchange, enum format format, uint64_t sequence)
 {
-    const struct endpoint *endpoint = endpoints_at(exchange->options.endpoints, format);
-    if (endpoint)
-        dialect_say_position(&endpoint->dialect, &exchange->out, at(exchange, sequence));
-    else
-        events_position(&exchange->out, format, at(exchange, sequence));
+    endpoints_say_position(exchange->options.endpoints, format, &exchange->out,
+                           at(exchange, sequence));
 }
 
 /* ---- ticks ---- */

@@ -1,7 +1,6 @@
 #include "delivery/pass.h"
 
 #include "base/mem.h"
-#include "delivery/events.h"
 #include "delivery/subscriber.h"
 #include "model/scope.h"
 
@@ -79,15 +78,11 @@ struct blob *pass_position(struct pass *pass, enum format format, const struct e
                            uint64_t epoch)
 {
     struct blob **blob = &pass->_positions[format];
-    const struct endpoint *endpoint = endpoints_at(endpoints, format);
     const struct position position = {.epoch = epoch, .sequence = pass->tick->position};
     if (*blob)
         return *blob;
     struct buf text = BUF_INIT(256);
-    if (endpoint)
-        dialect_say_position(&endpoint->dialect, &text, position);
-    else
-        events_position(&text, format, position);
+    endpoints_say_position(endpoints, format, &text, position);
     *blob = blob_new(buf_slice(&text));
     buf_free(&text);
     return *blob;

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { sse } from './lib/legacy.ts'
 import { unstale } from './lib/sqlite.ts'
 import { mint, within } from './lib/jwt.ts'
-import { AUTH, as, enter, finish, KINDS, MEMBERSHIP, rights, rightsConfig, type Transport } from './lib/rights.ts'
-import { named, staleKeys } from './lib/sse.ts'
+import { AUTH, as, asking, enter, finish, KINDS, MEMBERSHIP, rights, rightsConfig, RULES, type Transport } from './lib/rights.ts'
+import { named, sequenceOf, staleKeys } from './lib/sse.ts'
 import { directory, open, subscribe } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
 
@@ -230,6 +231,101 @@ for (const kind of KINDS) {
     writeFileSync(server.file, JSON.stringify(next))
     server.child.kill('SIGHUP')
     await stream.until('revoked', () => named(stream.events, 'revoked').some((event) => event.scope === 'project:2'))
+  })
+}
+
+/* SQLite's answer is there in the same turn. */
+for (const kind of KINDS.filter((kind) => kind !== 'SQLite')) {
+  const beating = { limits: { heartbeat: '200ms' } }
+  const back = "DELETE FROM project_members WHERE user_id = 'ada' AND project_id = 1; INSERT INTO project_members(project_id, user_id) VALUES (1, 'ada')"
+  const owners = "CREATE TABLE owners(project_id INTEGER, user_id TEXT, PRIMARY KEY(project_id, user_id));"
+  const owned = { auth: { ...AUTH, membership: [...MEMBERSHIP, { scope: 'project:{project_id}', table: 'owners', user: 'user_id' }] } }
+
+  for (const transport of TRANSPORTS) {
+    test(`${kind}, ${transport}: who breaks off while a right is asked about again resumes from before what was withheld`, async (t) => {
+      const { server, database } = await rights(t, kind, beating, ADA)
+      const scopes = ['user:ada', 'project:1']
+      const stream = await enter(t, server, transport, 'ada', { scopes })
+      await stream.next('ready')
+      const answer = await asking(t, server, database, back)
+      const withheld = await server.mark('project:1', ['withheld'])
+      await server.mark('user:ada', ['told'])
+      await stream.until('what is hers', () => staleKeys(stream.events).length > 0)
+      const { data } = await stream.next('heartbeat')
+      assert.ok(sequenceOf(data.position) < sequenceOf(withheld), `${data.position} was granted`)
+      stream.cut()
+      assert.deepEqual(staleKeys(stream.events), ['user:ada ["told"]'])
+      await answer()
+      const again = await enter(t, server, transport, 'ada', transport === 'SSE' ? { scopes, lastEventId: stream.position as string } : { scopes, since: stream.position as string })
+      assert.deepEqual((await again.next('ready')).data.scopes, { 'user:ada': 'exact', 'project:1': 'exact' })
+      await again.until('what was withheld', () => staleKeys(again.events).includes('project:1 ["withheld"]'))
+    })
+
+    test(`${kind}, ${transport}: the position follows once the right is known to be there, or gone`, async (t) => {
+      const { server, database } = await rights(t, kind, owned, owners + ADA)
+      const stream = await enter(t, server, transport, 'ada', { scopes: ['user:ada', 'project:1', 'project:2'] })
+      await stream.next('ready')
+      const answer = await asking(t, server, database, "DELETE FROM project_members WHERE user_id = 'ada' AND project_id = 2; INSERT INTO owners VALUES (1, 'ada')")
+      await server.mark('project:1', ['withheld'])
+      const told = await server.mark('user:ada', ['told'])
+      await stream.until('what is hers', () => staleKeys(stream.events).length > 0)
+      await answer()
+      assert.deepEqual((await stream.next('revoked')).data, { scope: 'project:2' })
+      const ready = await stream.next('ready')
+      assert.deepEqual(ready.data.scopes, { 'user:ada': 'exact', 'project:1': 'exact' })
+      assert.ok(sequenceOf(ready.data.position) < sequenceOf(told))
+      assert.ok(staleKeys(await stream.reaches(told)).includes('project:1 ["withheld"]'))
+      await stream.reaches(await server.mark('project:1', ['later']))
+    })
+
+    test(`${kind}, ${transport}: the position follows once the last scope that was asked about is gone`, async (t) => {
+      const { server, database } = await rights(t, kind, {}, ADA)
+      const stream = await enter(t, server, transport, 'ada', { scopes: ['user:ada', 'project:1'] })
+      await stream.next('ready')
+      const answer = await asking(t, server, database, "DELETE FROM project_members WHERE user_id = 'ada'")
+      await server.mark('user:ada', ['told'])
+      await stream.until('what is hers', () => staleKeys(stream.events).length > 0)
+      await answer()
+      await stream.next('revoked')
+      await stream.reaches(await server.mark('user:ada', ['later']))
+    })
+  }
+
+  test(`${kind}, WebSocket: who does not want a scope any more that is asked about, or gets it by a token, waits for nothing`, async (t) => {
+    const claims = ['user:{sub}', { scope: 'project:1', when: { role: 'admin' } }]
+    const { server, database } = await rights(t, kind, { auth: { ...AUTH, scopes: claims } }, ADA)
+    const stream = await open(t, server, { scopes: ['user:ada', 'project:1', 'project:2'], headers: as('ada') })
+    await stream.next('ready')
+    const answer = await asking(t, server, database, "DELETE FROM project_members WHERE user_id = 'ada'")
+    const withheld = await server.mark('project:1', ['withheld'])
+    stream.say({ type: 'token', token: mint({ sub: 'ada', role: 'admin', exp: within(3600) }) })
+    assert.equal((await stream.next('ready')).data.scopes['project:1'], 'exact')
+    await stream.until('what was withheld', () => staleKeys(stream.events).includes('project:1 ["withheld"]'))
+    assert.ok(sequenceOf(stream.position as string) < sequenceOf(withheld), `${stream.position} was granted`)
+    stream.say({ type: 'unsubscribe', scopes: ['project:2'] })
+    await stream.reaches(await server.mark('user:ada', ['later']))
+    await answer()
+    await stream.reaches(await server.mark('project:1', ['kept']))
+    assert.equal(named(stream.events, 'revoked').length, 0)
+  })
+
+  test(`${kind}, an endpoint that browsers resume by Last-Event-ID grants nothing meanwhile`, async (t) => {
+    const path = '/events?p=1'
+    const endpoints = [{ path: '/events', dialect: 'registry', scope: ['user:{claim.sub}', 'project:{query.p}'] }]
+    const rules = { ...RULES, notes: { scope: ['user:{user_id}'], stale: [['notes']] } }
+    const { server, database } = await rights(t, kind, { endpoints, rules, limits: { spread: '0' } }, ADA)
+    const ids = (text: string): string[] => [...text.matchAll(/^id: (.*)$/gm)].map((match) => match[1] as string)
+    const stream = await sse(t, server, path, as('ada'))
+    await stream.until('its first id', () => ids(stream.text).length > 0)
+    const answer = await asking(t, server, database, back)
+    await server.publish({ resource: 'tasks', action: 'updated', id: 'withheld', new: { project_id: 1 } })
+    await server.publish({ resource: 'notes', action: 'updated', id: 'told', new: { user_id: 'ada' } })
+    await stream.until('what is hers', () => stream.text.includes('"told"'))
+    stream.cut()
+    assert.ok(!stream.text.includes('withheld'))
+    await answer()
+    const again = await sse(t, server, path, { ...as('ada'), 'Last-Event-ID': ids(stream.text).at(-1) as string })
+    await again.until('what was withheld', () => again.text.includes('"withheld"'))
   })
 }
 

@@ -8,6 +8,7 @@ import { Postgres } from './postgres.ts'
 import { current, Database, setup, Writer } from './sqlite.ts'
 import type { EventStream, Subscription } from './sse.ts'
 import { type Config, config, directory, launch, open, subscribe, type Unstale } from './unstale.ts'
+import { poll } from './wait.ts'
 
 export const as = (user: string): Record<string, string> => bearer(mint({ sub: user, exp: within(3600) }))
 
@@ -110,6 +111,20 @@ export async function rights(t: TestContext, kind: Kind, more: Config = {}, rows
   const server = await launch(t, settings, { dir }).started()
   await current(server)
   return { database, server, settings }
+}
+
+/** A change of PostgreSQL's table, after which nobody is told who may read what until the function is called that is returned:
+ *  a lock on the table is in front of the question, since it was asked for before the commit. */
+export async function asking(t: TestContext, server: Unstale, database: Tables, change: string): Promise<() => Promise<string>> {
+  const suspended = 'unstale_membership_rights_total{news="suspended"}'
+  const [changing, holding, before] = await Promise.all([database.open(t), database.open(t), server.metric(suspended)])
+  await changing(`BEGIN; ${change}`)
+  const held = holding('BEGIN; LOCK TABLE project_members IN ACCESS EXCLUSIVE MODE')
+  await poll('the lock is asked for', async () => (await changing('SELECT count(*) FROM pg_locks WHERE NOT granted')) === '1')
+  await changing('COMMIT')
+  await held
+  await poll('it is asked about', async () => (await server.metric(suspended)) > before)
+  return () => holding('COMMIT')
 }
 
 export type Transport = 'SSE' | 'WebSocket'
