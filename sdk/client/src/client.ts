@@ -136,7 +136,7 @@ export interface UnstaleClient {
   onRevoked(listener: (event: EventMap['revoked']) => void): Unsubscribe
   onHeartbeat(listener: (event: EventMap['heartbeat']) => void): Unsubscribe
   onPosition(listener: (event: EventMap['position']) => void): Unsubscribe
-  /** A scope, asked for on the open connection, is refused. */
+  /** What was asked for on the open connection is refused; mostly a scope, which `error.scope` names then. */
   onError(listener: (event: EventMap['error']) => void): Unsubscribe
   /** The stream is about to end for a reason, which is the `failure` in the state then. */
   onClosed(listener: (event: EventMap['closed']) => void): Unsubscribe
@@ -149,16 +149,13 @@ type Listeners = Pick<UnstaleClient, `on${Capitalize<EventName>}`>
 
 export type WireEvent = { [N in EventName]: { name: N; value: EventMap[N] } }[EventName]
 
-const LONGEST_TIMER = 2 ** 31 - 1
-
 /** Has no effect until `connect()`. */
 export function createClient(options: ClientOptions): UnstaleClient {
-  const { random = Math.random, getToken, credentials = 'same-origin' } = options
+  const { random = Math.random, getToken, credentials } = options
   /* Looked up with each call: an application's tests may put a clock of their own over the system's. */
   const now = () => (options.clock ?? Date).now()
   const timers = (options.clock ?? globalThis) as Clock
   const url = options.url.replace(/\/+$/, '')
-  const transports = transportsOf(options)
   const ledger = createLedger()
   if (options.resume) ledger.adopt(options.resume)
   const notices = new Set<string>()
@@ -171,10 +168,12 @@ export function createClient(options: ClientOptions): UnstaleClient {
   let machine: Machine = INITIAL
   let connection: Connection | null = null
   let timer: unknown = null
+  let token: string | null = null
   let tokenTimer: unknown = null
+  let reason: TokenReason = 'connect'
   let unwatchPage: Unsubscribe | null = null
-  /* The transport that a round begins with, and whether it ever got through. */
-  let first = 0
+  /* A round tries them in this order. The first is the one that got through last, if any did. */
+  let transports = transportsOf(options)
   let proven = false
   let transport: Transport | null = null
   let withChanges = false
@@ -188,7 +187,6 @@ export function createClient(options: ClientOptions): UnstaleClient {
   const changeTopic = createTopic<ChangeEvent>(report)
   const eventTopic = createTopic<WireEvent>(report)
   const topics: Record<string, Topic<never>> = {}
-  const on = (event: EventName) => (topics[event] = createTopic<never>(report)).add
 
   /* Reporting */
 
@@ -206,15 +204,17 @@ export function createClient(options: ClientOptions): UnstaleClient {
   }
 
   function publicState(): ClientState {
+    const { at, since, wait, failures, failure } = machine
+    const waiting = at === 'waiting'
     return {
-      status: machine.at === 'waiting' ? 'disconnected' : machine.at,
-      live: machine.at === 'connected' && current,
+      status: waiting ? 'disconnected' : at,
+      live: at === 'connected' && current,
       current,
       scopes: answers,
       connection: name,
-      attempts: machine.failures,
-      retryAt: machine.at === 'waiting' ? machine.until : null,
-      failure: machine.failure,
+      attempts: failures,
+      retryAt: waiting ? since + wait : null,
+      failure,
       transport: transport && transport.name,
     }
   }
@@ -244,27 +244,25 @@ export function createClient(options: ClientOptions): UnstaleClient {
     if (started) start(machine)
     timers.clearTimeout(timer)
     const wait = wakeIn(machine, now())
-    if (wait < Infinity) timer = timers.setTimeout(() => dispatch({ type: 'wake' }), Math.max(0, wait))
+    if (wait < Infinity) timer = timers.setTimeout(() => dispatch({ type: 'wake' }), wait)
     if (development && machine.failure?.kind === 'http' && machine.failure !== before.failure) warnOnce('refused', machine.failure.message)
     publish()
   }
 
   async function start({ attempt, tried, failure }: Machine): Promise<void> {
-    const using = (transport = transports[(first + tried) % transports.length] as Transport)
-    let token: string | null = null
+    const using = (transport = transports[tried] as Transport)
+    let kind: Failure['kind'] = 'token'
     try {
+      let next: string | null = null
       /* What needs no token is opened before this function returns. */
-      if (getToken) token = (await getToken(failure && classify(failure) === 'token' ? 'refused' : 'connect')) ?? null
-    } catch (error) {
-      return fail(attempt, 'token', (development ? 'no token: ' : '') + messageOf(error))
-    }
-    if (!isCurrent(attempt)) return
-    withChanges = options.changes ?? changeTopic.has()
-    asked = new Map(scopes.map((scope) => [scope, false]))
-    const since = ledger.resume()?.position ?? null
-    const query = ledger.query(scopes) + (withChanges ? '&changes=1' : '')
-    try {
-      connection = using.open({ url, query, scopes, since, token, credentials }, {
+      if (getToken) next = (await getToken(failure && classify(failure) === 'token' ? 'refused' : reason)) ?? null
+      if (!isCurrent(attempt)) return
+      kind = 'network'
+      reason = 'connect'
+      withChanges = options.changes ?? changeTopic.has()
+      asked = new Map(scopes.map((scope) => [scope, false]))
+      const query = ledger.query(scopes) + (withChanges ? '&changes=1' : '')
+      connection = using.open({ url, query, scopes, token: next, credentials }, {
         onHeard: () => dispatch({ type: 'heard', attempt }),
         onRetry: (milliseconds) => dispatch({ type: 'retry', attempt, milliseconds }),
         onEvent(name, body) {
@@ -278,9 +276,9 @@ export function createClient(options: ClientOptions): UnstaleClient {
         },
         onEnd: (failure) => dispatch({ type: 'ended', attempt, failure }),
       })
-      keepToken(token)
+      keepToken(next)
     } catch (error) {
-      fail(attempt, 'network', messageOf(error))
+      fail(attempt, kind, (development && kind === 'token' ? 'no token: ' : '') + messageOf(error))
     }
   }
 
@@ -288,28 +286,29 @@ export function createClient(options: ClientOptions): UnstaleClient {
     dispatch({ type: 'ended', attempt, failure: { kind, message, status } })
   }
 
-  function keepToken(token: string | null): void {
+  function keepToken(next: string | null): void {
+    token = next
     timers.clearTimeout(tokenTimer)
-    const wait = refreshIn(token, now())
-    if (wait) tokenTimer = timers.setTimeout(refresh, Math.min(LONGEST_TIMER, wait))
+    const wait = refreshIn(next, now())
+    if (wait) tokenTimer = timers.setTimeout(refresh, wait)
   }
 
   async function refresh(): Promise<void> {
     const { attempt } = machine
     const through = connection
-    if (through?.send) {
-      try {
-        const token = await getToken?.('refresh')
-        if (token && isCurrent(attempt)) {
-          through.send({ type: 'token', token })
-          keepToken(token)
-        }
-        return
-      } catch {
-        /* Then by a new connection, which asks again. */
-      }
+    if (!through?.send) {
+      reason = 'refresh'
+      return dispatch({ type: 'rescope' })
     }
-    if (isCurrent(attempt)) dispatch({ type: 'rescope' })
+    let next: string | null | undefined
+    try {
+      next = await getToken?.('refresh')
+    } catch {
+      /* There is time to ask again for as long as the last one holds. */
+    }
+    if (!isCurrent(attempt)) return
+    if (next) through.send({ type: 'token', token: next })
+    keepToken(next ?? token)
   }
 
   function isCurrent(attempt: number): boolean {
@@ -322,7 +321,7 @@ export function createClient(options: ClientOptions): UnstaleClient {
       ledger.opened(ready.position, answered, [...asked.keys()])
       answers = ready.scopes
       proven = true
-      first = transports.indexOf(transport as Transport)
+      transports = [transport as Transport, ...transports.filter((one) => one !== transport)]
       for (const scope of asked.keys()) asked.set(scope, true)
     } else {
       for (const scope of answered) {
@@ -359,9 +358,8 @@ export function createClient(options: ClientOptions): UnstaleClient {
         break
       case 'error':
         if (development) warnOnce('refused', value.error)
-        if (!value.scope) return
         /* Asked for again with the next heartbeat: the grant may be a commit away. */
-        deny(value.scope, 'forbidden')
+        if (value.scope) deny(value.scope, 'forbidden')
         break
       case 'heartbeat':
         ledger.repeated(value.position)
@@ -372,10 +370,11 @@ export function createClient(options: ClientOptions): UnstaleClient {
     }
     publish()
     topics[event]?.emit(value as never)
+    if (!isCurrent(attempt)) return
     if (event === 'stale') tellChanges(value.scope, value.changes)
     else if (event === 'reset') for (const scope of value.scopes) tellChanges(scope)
     else if (event === 'closed') fail(attempt, event, value.error, value.code)
-    else if ((event === 'ready' || event === 'heartbeat') && isCurrent(attempt)) rescope()
+    else if (event === 'ready' || event === 'heartbeat') rescope()
   }
 
   function tellChanges(scope: string, changes: readonly Change[] = [WHOLESALE]): void {
@@ -462,15 +461,13 @@ export function createClient(options: ClientOptions): UnstaleClient {
     },
     getPosition: ledger.resume,
     onEvent: eventTopic.add,
-    ...(Object.fromEntries(EVENTS.map((name) => [`on${name[0]?.toUpperCase()}${name.slice(1)}`, on(name)])) as unknown as Listeners),
+    ...(Object.fromEntries(EVENTS.map((name) => [`on${name[0]?.toUpperCase()}${name.slice(1)}`, (topics[name] = createTopic<never>(report)).add])) as unknown as Listeners),
   }
 }
 
 /** Those to try, in this order. */
 export function transportsOf({ transport = 'auto', fetch, WebSocket }: ClientOptions): readonly Transport[] {
   if (typeof transport === 'object') return [transport].flat() as Transport[]
-  const all: Transport[] = []
-  if (transport === 'websocket' || (transport === 'auto' && (WebSocket || (!fetch && globalThis.WebSocket)))) all.push(webSocketTransport(WebSocket))
-  if (transport !== 'websocket') all.push(sseTransport(fetch))
-  return all
+  const socket = transport === 'websocket' || (transport === 'auto' && (WebSocket || (!fetch && globalThis.WebSocket)))
+  return [socket && webSocketTransport(WebSocket), transport !== 'websocket' && sseTransport(fetch)].filter((one) => !!one)
 }

@@ -3,9 +3,9 @@
  *   token      401, 4401            ask getToken for another one; then the usual waits
  *   forbidden  403, 4403            the right may be granted by a commit that is on its way: the usual waits
  *   mistake    400, 404, 405, 4400, 1002 …   the next attempt will hardly fare better: long waits, but never none at all
- *   later      429, 5xx, 1013       the server asks for time: Retry-After, or longer waits from the beginning
+ *   later      429, 5xx, 1011, 1013, 1014   the server asks for time: Retry-After, or longer waits from the beginning
  *   restart    1001, 1012           it will be back soon: the usual waits, random from the first on
- *   lost       1006 and everything else that was no answer
+ *   lost       1006, 1015 (no TLS) and everything else that was no answer
  */
 
 export type FailureClass = 'token' | 'forbidden' | 'mistake' | 'later' | 'restart' | 'lost'
@@ -24,10 +24,16 @@ export interface Failure {
 
 export function classify({ status = 0 }: Failure): FailureClass {
   /* 4401 and 4403 are 401 and 403 for those who cannot see a status. */
-  const code = status % 4000
-  if (code === 401) return 'token'
-  if (code === 403) return 'forbidden'
-  if (code === 429 || code === 1013 || (code > 499 && code < 600)) return 'later'
-  if (code === 1012 || code === 1001) return 'restart'
-  return code > 399 && !/^100[056]$/.test(`${code}`) ? 'mistake' : 'lost'
+  const code = `${status % 4000}`
+  if (code === '401') return 'token'
+  if (code === '403') return 'forbidden'
+  if (/^(429|5..|101[134])$/.test(code)) return 'later'
+  if (/^10(01|12)$/.test(code)) return 'restart'
+  return +code > 399 && !/^10(0[056]|15)$/.test(code) ? 'mistake' : 'lost'
+}
+
+/** The milliseconds of a Retry-After from `now`; 0 when absent or unreadable. It is either seconds or a date (RFC 9110, 10.2.3). */
+export function parseRetryAfter(header: string | null, now: number): number {
+  const seconds = +(header as string)
+  return Math.max(0, seconds >= 0 ? seconds * 1000 : Date.parse(header as string) - now) || 0
 }

@@ -32,10 +32,9 @@ export interface Ledger {
 /** The one that is earlier; null if they are not of one life of the server. Positions are `<epoch>-<sequence>`, and this is
  *  the only place that looks into them. */
 export function lower(a: string, b: string): string | null {
-  const epoch = (position: string) => position.replace(/\d+$/, '')
-  const { length } = epoch(a)
-  if (epoch(b) !== epoch(a)) return null
-  return +a.slice(length) < +b.slice(length) ? a : b
+  const [epoch, sequence] = a.split('-') as [string, string]
+  const [other, its] = b.split('-') as [string, string]
+  return epoch === other ? (+sequence < +its ? a : b) : null
 }
 
 /** Does asking for this ask for that scope? */
@@ -58,7 +57,7 @@ export function createLedger(): Ledger {
       behind = false
     },
     joined(scope, since) {
-      const from = since && position && lower(since, position)
+      const from = since && lower(since, position)
       if (from) {
         held.add(scope)
         behind ||= from !== position
@@ -89,7 +88,7 @@ export function createLedger(): Ledger {
     query(scopes) {
       const parts = (name: string, values: readonly string[]) => values.map((value) => `&${name}=${encodeURIComponent(value)}`).join('')
       const fresh = scopes.filter((scope) => !held.has(scope))
-      const resumed = position && fresh.length < scopes.length
+      const resumed = scopes.some((scope) => held.has(scope))
       return (parts('scope', scopes) + (resumed ? parts('since', [position]) + parts('fresh', fresh) : '')).slice(1)
     },
   }

@@ -20,8 +20,6 @@
  * clock may stand still meanwhile. A wall clock can also be set back: a time "in the future" counts as long ago.
  */
 
-import { fullJitter, nextWait } from './backoff.ts'
-import type { BackoffBounds } from './backoff.ts'
 import { classify } from './failure.ts'
 import type { Failure, FailureClass } from './failure.ts'
 
@@ -29,8 +27,8 @@ export interface Machine {
   at: 'disconnected' | 'connecting' | 'connected' | 'waiting' | 'error'
   /** When the phase began. */
   since: number
-  /** Of `connecting` and `waiting`: when it is over. */
-  until: number
+  /** Of `connecting` and `waiting`: how long it may last, ms. */
+  wait: number
   /** Of `connected`: when something last arrived, and the ms between two signs of life; 0 if the server announced none, then there
    *  is no watchdog. */
   heardAt: number
@@ -64,7 +62,11 @@ export type Input =
   /** The timer of `wakeIn` fired. */
   | { type: 'wake' }
 
-export interface MachineSettings extends BackoffBounds {
+export interface MachineSettings {
+  /** The bound of the first wait, ms; default 1000. */
+  backoffBase?: number | undefined
+  /** The bound never exceeds this, ms; default 30000. */
+  backoffCeiling?: number | undefined
   /** A connection that was open this long counts as stable, ms; default 10000. */
   stableAfter?: number | undefined
   /** From the request to `ready`, ms; default 20000. */
@@ -96,11 +98,14 @@ export const MOVES: Record<Machine['at'], readonly Machine['at'][]> = {
 
 const SILENT_HEARTBEATS = 2
 
+/** What a server may ask for at most, ms; beyond this it is taken for a mistake, since it would amount to giving up. */
+const LONGEST_SERVER_WAIT = 10 * 60_000
+
 /** What is not over in a moment is waited for as if it had failed this often already. */
 const COUNTS_AS: Partial<Record<FailureClass, number>> = { later: 2, mistake: 5 }
 
 export function move(machine: Machine, input: Input, { now, random, transports }: Moment, settings: MachineSettings): Machine {
-  const { stableAfter = 10_000, openTimeout = 20_000, fallbackAfter = 5000, maxAttempts = Infinity } = settings
+  const { stableAfter = 10_000, openTimeout = 20_000, fallbackAfter = 5000, maxAttempts = Infinity, backoffBase = 1000, backoffCeiling = 30_000 } = settings
   const { at, heartbeat, tried } = machine
   const isOpen = at === 'connected'
   const live = isLive(machine)
@@ -112,7 +117,7 @@ export function move(machine: Machine, input: Input, { now, random, transports }
     attempt: machine.attempt + 1,
     failures,
     since: now,
-    until: now + Math.min(openTimeout, tried + 1 < transports ? fallbackAfter : Infinity),
+    wait: Math.min(openTimeout, tried + 1 < transports ? fallbackAfter : Infinity),
     tried,
   })
   const end = (failure: Failure): Machine => {
@@ -121,8 +126,13 @@ export function move(machine: Machine, input: Input, { now, random, transports }
     if (!isOpen && tried + 1 < transports && failure.kind !== 'token' && cause === 'lost') return { ...open(failures, tried + 1), failure }
     const { retryAfter = 0 } = failure
     const count = failures + 1
-    const wait = nextWait(fullJitter(Math.max(count, retryAfter ? 0 : (COUNTS_AS[cause] ?? 0)), random, settings), machine.retry, retryAfter)
-    return { ...machine, failures: count, failure, at: count < maxAttempts ? 'waiting' : 'error', since: now, until: now + wait }
+    /* Full jitter: anything below a bound that doubles with each failure. After a restart of the server all its clients come back, and
+     * equal waits would bring them back together, again and again. */
+    const bound = Math.min(backoffCeiling, backoffBase * 2 ** (Math.max(count, retryAfter ? 0 : (COUNTS_AS[cause] ?? 0)) - 1))
+    /* `retry:` is random per client already, so it is a floor; a Retry-After is the same for everybody whom the server turned away,
+     * so the jitter comes on top of it. */
+    const wait = Math.max(Math.min(machine.retry, LONGEST_SERVER_WAIT), Math.min(retryAfter, LONGEST_SERVER_WAIT) + Math.floor(random * bound))
+    return { ...machine, failures: count, failure, at: count < maxAttempts ? 'waiting' : 'error', since: now, wait }
   }
 
   if ('attempt' in input && !(live && input.attempt === machine.attempt)) return machine
@@ -132,21 +142,20 @@ export function move(machine: Machine, input: Input, { now, random, transports }
     case 'reconnect':
       return open(0)
     case 'disconnect':
-      return at === 'disconnected' ? machine : { ...machine, at: 'disconnected', failures: 0, failure: null }
+      return { ...machine, at: 'disconnected', failures: 0, failure: null }
     case 'rescope':
       return live ? open(failures) : machine
     case 'heard':
-      return isOpen ? { ...machine, heardAt: now } : machine
+      return { ...machine, heardAt: now }
     case 'retry':
       return { ...machine, retry: input.milliseconds }
     case 'ready':
       return { ...machine, at: 'connected', since: isOpen ? machine.since : now, heardAt: now, heartbeat: input.heartbeat, failure: null }
     case 'ended':
       return end(input.failure)
-    case 'verify': {
-      const quiet = isOpen && heartbeat > 0 && elapsed(machine.heardAt, now) > heartbeat
-      return at === 'waiting' || quiet || (live && input.suspect) ? open(failures) : machine
-    }
+    case 'verify':
+      /* A connection that missed one heartbeat is suspect itself. */
+      return at === 'waiting' || (isOpen && dueIn(machine, now) < heartbeat) || (live && input.suspect) ? open(failures) : machine
     case 'wake': {
       if (dueIn(machine, now) > 0) return machine
       if (at === 'waiting') return open(failures)
@@ -168,8 +177,8 @@ export function isLive({ at }: Machine): boolean {
   return at === 'connecting' || at === 'connected'
 }
 
-function dueIn({ at, since, until, heardAt, heartbeat }: Machine, now: number): number {
-  if (at === 'connecting' || at === 'waiting') return until - since - elapsed(since, now)
+function dueIn({ at, since, wait, heardAt, heartbeat }: Machine, now: number): number {
+  if (at === 'connecting' || at === 'waiting') return wait - elapsed(since, now)
   return at === 'connected' && heartbeat > 0 ? SILENT_HEARTBEATS * heartbeat - elapsed(heardAt, now) : Infinity
 }
 

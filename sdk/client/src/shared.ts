@@ -4,7 +4,8 @@
  * leads: it holds the real connection, and repeats on a BroadcastChannel each event as it comes. The others follow.
  *
  *   joining     A follower says hello. The leader answers with a `ready` that stands in the order of events: what comes after
- *               it reaches the follower. A follower whose position is the leader's is `exact`, any other one `fresh`.
+ *               it reaches the follower. A follower whose position is the leader's is `exact`, any other one `fresh`; `fresh` are all
+ *               while marks are on their way whose position is yet to come.
  *   hand-over   The leader's tab goes, the browser gives the lock to the next, and that one connects from its own position,
  *               which it has from the same events. It announces that position: a follower with another one cannot know
  *               whether it saw the same, and takes the `exact` in the coming `ready` for `fresh`.
@@ -44,7 +45,9 @@ export function shareTransport(inner: Transport, user: string): Transport {
   return {
     name: 'shared',
     open(request, handlers) {
-      const name = `unstale ${JSON.stringify([request.url, user, [...request.scopes].sort()])}`
+      /* Who wants to be told of rows is no follower of one who is not. */
+      const asked = new URLSearchParams(request.query)
+      const name = `unstale ${JSON.stringify([request.url, user, [...request.scopes].sort(), asked.get('changes')])}`
       const me = crypto.randomUUID()
       const channel = new BroadcastChannel(name)
       const post = (message: Message) => channel.postMessage(message)
@@ -54,9 +57,11 @@ export function shareTransport(inner: Transport, user: string): Transport {
       let release = () => {}
       let stop = () => {}
       let patience: ReturnType<typeof setTimeout> | undefined
-      let mine = request.since
-      /* Another position than the leader's. */
-      let behind = false
+      /* Where all scopes go on from; one that is fresh goes on from nowhere. */
+      let mine = asked.has('fresh') ? null : asked.get('since')
+      /* Another position than the leader's, or not known to be the same. */
+      let behind = true
+      let joined = false
 
       const end = (failure: Failure) => {
         if (over) return
@@ -80,7 +85,7 @@ export function shareTransport(inner: Transport, user: string): Transport {
         clearTimeout(patience)
         following = false
         suspicious = false
-        const led = runLeader(inner, { ...request, ...from(request, mine) }, me, channel, {
+        const led = runLeader(inner, { ...request, query: mine === null ? request.query : resumed(asked, mine) }, mine, me, channel, {
           ...handlers,
           onEvent: take,
           onEnd: end,
@@ -96,7 +101,10 @@ export function shareTransport(inner: Transport, user: string): Transport {
         else if (data.kind === 'lead') behind = data.since === null || data.since !== mine
         else if (data.kind === 'event') {
           handlers.onHeard()
-          take(data.name, behind && data.name === 'ready' ? asFresh(data.body) : data.body)
+          /* A position is only theirs who were there since an earlier one. */
+          joined ||= data.name === 'ready'
+          if (!joined && positionOf(data.body)) return
+          take(data.name, data.name === 'ready' && behind && !data.to ? asFresh(data.body) : data.body)
           if (data.name === 'ready') behind = false
         }
       }
@@ -122,7 +130,7 @@ export function shareTransport(inner: Transport, user: string): Transport {
             return
           }
           following = true
-          post({ kind: 'hello', from: me, since: request.since })
+          post({ kind: 'hello', from: me, since: mine })
           patience = setTimeout(() => {
             suspicious = true
             end({ kind: 'silent', message: 'the tab that leads does not answer' })
@@ -137,30 +145,35 @@ export function shareTransport(inner: Transport, user: string): Transport {
 }
 
 /** The real connection, and what the other tabs are told of it. */
-function runLeader(inner: Transport, request: TransportRequest, me: string, channel: BroadcastChannel, handlers: TransportHandlers): Connection {
+function runLeader(inner: Transport, request: TransportRequest, since: string | null, me: string, channel: BroadcastChannel, handlers: TransportHandlers): Connection {
   const post = (message: Message) => channel.postMessage(message)
   let ready: Record<string, unknown> | null = null
   let position: string | null = null
+  /* Something came after the position, and who joins now has not heard it. */
+  let ahead = false
   const follow = channel.onmessage
 
   const welcome = ({ from: to, since }: Message & { kind: 'hello' }) => {
-    const body = since !== null && since === position ? { ...ready, position } : asFresh({ ...ready, position })
-    post({ kind: 'event', to, name: 'ready', body })
+    const body = { ...ready, position }
+    post({ kind: 'event', to, name: 'ready', body: since !== null && since === position && !ahead ? answered(body, () => 'exact') : asFresh(body) })
   }
   channel.onmessage = (event: MessageEvent<Message>) => {
     if (event.data.kind !== 'hello' || event.data.from === me) return
     if (ready) welcome(event.data)
-    else post({ kind: 'lead', to: event.data.from, since: request.since })
+    else post({ kind: 'lead', to: event.data.from, since })
   }
 
-  post({ kind: 'lead', since: request.since })
+  post({ kind: 'lead', since })
   const connection = inner.open(request, {
     ...handlers,
     onEvent(name, body) {
       post({ kind: 'event', name, body })
       position = positionOf(body) ?? position
+      if (name === 'position' || name === 'ready') ahead = false
+      else if (name !== 'heartbeat') ahead = true
       if (name === 'ready') ready = { ...(body as object) }
       else if (name === 'heartbeat' && ready) ready.current = (body as { current?: unknown } | null)?.current === true
+      else if (name === 'revoked' && ready) ready.scopes = without(ready.scopes, (body as { scope?: unknown } | null)?.scope)
       handlers.onEvent(name, body)
     },
     onEnd(failure) {
@@ -176,12 +189,14 @@ function runLeader(inner: Transport, request: TransportRequest, me: string, chan
   }
 }
 
-/** As the request would be after the events that were followed. */
-function from(request: TransportRequest, position: string | null): Partial<TransportRequest> {
-  if (position === null || position === request.since) return {}
-  const scopes = request.scopes.map((scope) => `scope=${encodeURIComponent(scope)}`).join('&')
-  const changes = request.query.endsWith('&changes=1') ? '&changes=1' : ''
-  return { since: position, query: `${scopes}&since=${encodeURIComponent(position)}${changes}` }
+/** The query as it is after the events that were followed: from there all scopes go on. */
+function resumed(asked: URLSearchParams, position: string): string {
+  const part = (name: string) => asked.getAll(name).map((value) => `${name}=${encodeURIComponent(value)}`)
+  return [...part('scope'), `since=${encodeURIComponent(position)}`, ...part('changes')].join('&')
+}
+
+function without(scopes: unknown, gone: unknown): unknown {
+  return Object.fromEntries(Object.entries(scopes as object).filter(([scope]) => scope !== gone))
 }
 
 function positionOf(body: unknown): string | undefined {
@@ -191,6 +206,11 @@ function positionOf(body: unknown): string | undefined {
 
 /** Nothing is promised about what the follower fetched before; a reset stays one. */
 function asFresh(body: unknown): unknown {
-  const { scopes, ...rest } = (body ?? {}) as { scopes?: Record<string, string> }
-  return { ...rest, scopes: Object.fromEntries(Object.keys(scopes ?? {}).map((scope) => [scope, scopes?.[scope] === 'reset' ? 'reset' : 'fresh'])) }
+  return answered(body, (answer) => (answer === 'reset' ? answer : 'fresh'))
+}
+
+/** The `ready`, with other answers. */
+function answered(body: unknown, answer: (was: unknown) => string): unknown {
+  const { scopes, ...rest } = (body ?? {}) as { scopes?: Record<string, unknown> }
+  return { ...rest, scopes: Object.fromEntries(Object.entries(scopes ?? {}).map(([scope, was]) => [scope, answer(was)])) }
 }

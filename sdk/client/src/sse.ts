@@ -25,7 +25,7 @@ export function createSseParser(
 
   function takeLine(line: string): void {
     if (line) {
-      const [, field, value = ''] = /^([^:]*)(?:: ?([^]*))?$/.exec(line) ?? []
+      const [field, value = ''] = line.split(/: ?([^]*)/)
       if (field === 'data') data += `\n${value}`
       else if (field === 'event') event = value
       else if (field === 'retry' && /^\d+$/.test(value)) onRetry(+value)

@@ -4,8 +4,8 @@
  * given its address anew with each reconnect. Without a token the request carries no header that needs a preflight.
  */
 
-import { parseRetryAfter } from './backoff.ts'
 import { development } from './development.ts'
+import { parseRetryAfter } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { createSseParser } from './sse.ts'
 import { parseJson } from './transport.ts'
@@ -25,7 +25,7 @@ export function sseTransport(fetch?: FetchLike): Transport {
         const response = await (fetch ?? globalThis.fetch)(`${url}/v1/stream?${query}`, {
           headers: { Accept: 'text/event-stream', ...(token && { Authorization: `Bearer ${token}` }) },
           cache: 'no-store',
-          credentials,
+          credentials: credentials as RequestCredentials,
           signal,
         })
         const { body, headers, status } = response

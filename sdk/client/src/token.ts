@@ -2,13 +2,16 @@
 
 const EARLY = 30_000
 
-/** Milliseconds, or null if the token does not say. */
+/* Timers cannot wait longer than 2 ** 31 ms. */
+const LONGEST = 2e9
+
+/** Milliseconds, or null if the token does not say, or expires right now. */
 export function refreshIn(token: string | null, now: number): number | null {
   try {
     const [, payload] = token!.split('.')
     const { exp } = JSON.parse(atob(payload!.replaceAll('-', '+').replaceAll('_', '/')))
     const left = exp * 1000 - now
-    return left > 0 ? Math.max(left - EARLY, left / 2) : null
+    return left > 1000 ? Math.min(LONGEST, Math.max(left - EARLY, left / 2)) : null
   } catch {
     return null
   }

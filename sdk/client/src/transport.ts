@@ -5,13 +5,13 @@ import type { Failure } from './failure.ts'
 export interface TransportRequest {
   /** Of the server, without `/v1/…` and without a slash at its end; may be empty. */
   url: string
-  /** The query of the stream's address: scopes, position, options. */
+  /** The query of the stream's address: `scope=…`, where it goes on from (`since=…`, and `fresh=…` for scopes of which that does not
+   *  speak), `changes=1`. */
   query: string
   scopes: readonly string[]
-  /** Where it goes on from; null at first. */
-  since: string | null
   token: string | null
-  credentials: RequestCredentials
+  /** Undefined: as for fetch without them, `same-origin`. */
+  credentials: RequestCredentials | undefined
 }
 
 export interface TransportHandlers {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { INITIAL, isLive, move, MOVES, wakeIn } from '../src/machine.ts'
 import type { Input, Machine, MachineSettings } from '../src/machine.ts'
-import { fullJitter, nextWait, parseRetryAfter } from '../src/backoff.ts'
+import { classify, parseRetryAfter } from '../src/failure.ts'
 
 const settings: MachineSettings = {}
 const closed = { kind: 'closed', message: 'closed' } as const
@@ -33,15 +33,32 @@ describe('a late answer of an old attempt is ignored', () => {
   })
 })
 
+/** The wait after an attempt that was the `failures`th in a row to fail. */
+function waitAfter({ failures, random, retry = 0, retryAfter = 0 }: { failures: number; random: number; retry?: number; retryAfter?: number }): number {
+  const failing: Machine = { ...opening, failures: failures - 1, retry }
+  return move(failing, { type: 'ended', attempt: 1, failure: { ...closed, retryAfter } }, { now: 0, random, transports: 1 }, settings).wait
+}
+
+test.each([
+  ['token', [401, 4401]],
+  ['forbidden', [403, 4403]],
+  ['later', [429, 500, 502, 503, 599, 1011, 1013, 1014, 4429, 4503]],
+  ['restart', [1001, 1012]],
+  ['mistake', [400, 404, 405, 410, 1002, 1003, 1007, 1008, 1009, 1010, 4400, 4404, 4999]],
+  ['lost', [undefined, 0, 204, 304, 1000, 1005, 1006, 1015]],
+] as const)('is classified as %s: %j', (expected, statuses) => {
+  for (const status of statuses) expect(`${status} ${classify({ ...closed, status })}`).toBe(`${status} ${expected}`)
+})
+
 describe('backoff', () => {
   test('the bound doubles up to the ceiling', () => {
-    const bounds = [1, 2, 3, 4, 5, 6, 7, 1000].map((failures) => fullJitter(failures, 0.9999999, settings) + 1)
+    const bounds = [1, 2, 3, 4, 5, 6, 7, 1000].map((failures) => waitAfter({ failures, random: 0.9999999 }) + 1)
     expect(bounds).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
   })
 
   test('the wait is anywhere below the bound', () => {
-    expect(fullJitter(4, 0, settings)).toBe(0)
-    expect(fullJitter(4, 0.5, settings)).toBe(4000)
+    expect(waitAfter({ failures: 4, random: 0 })).toBe(0)
+    expect(waitAfter({ failures: 4, random: 0.5 })).toBe(4000)
   })
 
   test('goes on growing when connections open but do not last', () => {
@@ -63,7 +80,7 @@ describe('backoff', () => {
       [0, { type: 'ready', attempt: 1, heartbeat: 25_000 }],
       [10_000, { type: 'ended', attempt: 1, failure: closed }],
     ], tired)
-    expect(machine).toMatchObject({ at: 'waiting', failures: 1, until: 10_999 })
+    expect(machine).toMatchObject({ at: 'waiting', failures: 1, since: 10_000, wait: 999 })
   })
 
   test('never gives up by default', () => {
@@ -92,11 +109,11 @@ describe('backoff', () => {
   })
 
   test('retry: is a floor, Retry-After comes before the jitter, both are bounded', () => {
-    expect(nextWait(300, 2000, 0)).toBe(2000)
-    expect(nextWait(5000, 2000, 0)).toBe(5000)
-    expect(nextWait(300, 2000, 7000)).toBe(7300)
-    expect(nextWait(300, 1e15, 0)).toBe(600_000)
-    expect(nextWait(300, 0, 1e15)).toBe(600_300)
+    expect(waitAfter({ failures: 1, random: 0.3, retry: 2000 })).toBe(2000)
+    expect(waitAfter({ failures: 4, random: 0.625, retry: 2000 })).toBe(5000)
+    expect(waitAfter({ failures: 1, random: 0.3, retry: 2000, retryAfter: 7000 })).toBe(7300)
+    expect(waitAfter({ failures: 1, random: 0.3, retry: 1e15 })).toBe(600_000)
+    expect(waitAfter({ failures: 1, random: 0.3, retryAfter: 1e15 })).toBe(600_300)
   })
 
   test('Retry-After is seconds or a date', () => {

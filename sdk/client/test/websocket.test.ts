@@ -69,6 +69,15 @@ describe('over WebSocket', () => {
     expect(seen).toEqual([null])
   })
 
+  test('an error that is about no scope is told, too', () => {
+    connected()
+    const seen: unknown[] = []
+    client.onError(({ error }) => seen.push(error))
+    FakeSocket.last.event('error', { error: 'no such message' })
+    expect(seen).toEqual(['no such message'])
+    expect(client.getState().scopes).toEqual({ 'project:1': 'fresh' })
+  })
+
   test('a message that is not JSON is reported and does no harm', () => {
     connected()
     FakeSocket.last.onmessage?.({ data: '{' })
@@ -343,6 +352,44 @@ describe('the token', () => {
     expect(FakeSocket.last.sent.map(({ type }) => type)).toEqual(['token', 'token'])
   })
 
+  test('that cannot be renewed yet leaves the connection alone and is asked for again', async () => {
+    let down = true
+    create({
+      getToken: (reason) => {
+        if (reason === 'refresh' && down) throw new Error('offline')
+        return jwt(Date.now() / 1000 + 90)
+      },
+    }).connect()
+    await settle()
+    FakeSocket.last.ready({ 'project:1': 'fresh' }, { heartbeat: 1000 })
+    await settle(61_000)
+    expect([FakeSocket.all.length, FakeSocket.last.sent.length, client.getState().status]).toEqual([1, 1, 'connected'])
+    down = false
+    await settle(20_000)
+    expect([FakeSocket.all.length, FakeSocket.last.sent.length]).toEqual([1, 2])
+  })
+
+  test('that is renewed by a new request is asked for as one to renew', async () => {
+    const reasons: TokenReason[] = []
+    create({ transport: 'sse', getToken: (reason) => (reasons.push(reason), jwt(Date.now() / 1000 + 90)) }).connect()
+    await settle()
+    server.last.ready({ 'project:1': 'fresh' }, { heartbeat: 1000 })
+    await settle(61_000)
+    expect(server.exchanges).toHaveLength(2)
+    server.last.fail('gone')
+    await settle(1000)
+    expect(reasons).toEqual(['connect', 'refresh', 'connect'])
+  })
+
+  test('that is valid for a year is not renewed before', async () => {
+    const reasons: TokenReason[] = []
+    create({ getToken: (reason) => (reasons.push(reason), jwt(Date.now() / 1000 + 365 * 86_400)) }).connect()
+    await settle()
+    FakeSocket.last.ready({ 'project:1': 'fresh' }, { heartbeat: 0 })
+    await settle(20 * 86_400_000)
+    expect(reasons).toEqual(['connect'])
+  })
+
   test('that was refused is asked for anew, by saying so', async () => {
     const reasons: TokenReason[] = []
     create({ getToken: (reason) => (reasons.push(reason), 'opaque') }).connect()
@@ -409,6 +456,15 @@ describe('pattern subscriptions', () => {
     seen.length = 0
     for (const each of stop) each()
     FakeSocket.last.event('reset', { scopes: ['project:1'], reason: '', spread: 0 })
+    expect(seen).toEqual([])
+  })
+
+  test('hear nothing more when one of them disconnects', () => {
+    connected({ changes: true })
+    const seen: unknown[] = []
+    client.onStale(() => client.disconnect())
+    client.subscribe('*', ({ id }) => seen.push(id))
+    FakeSocket.last.event('stale', { scope: 'project:1', keys: [], spread: 0, changes: [{ resource: 'document', action: 'updated', id: 'doc_1' }] })
     expect(seen).toEqual([])
   })
 

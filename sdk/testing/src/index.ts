@@ -105,12 +105,12 @@ export function createFakeServer(): FakeServer {
     send(name, body, told)
     send('position', { position: position() }, told)
   }
-  const ready = (peer: Peer, scopes: readonly string[], since: string | null) =>
+  const ready = (peer: Peer, scopes: readonly string[], since: string | null, fresh: readonly string[] = []) =>
     send(
       'ready',
       {
         connection: `fake-${peers.indexOf(peer) + 1}`,
-        scopes: Object.fromEntries(scopes.map((scope) => [scope, server.answer(scope, since)])),
+        scopes: Object.fromEntries(scopes.map((scope) => [scope, server.answer(scope, fresh.includes(scope) ? null : since)])),
         position: position(),
         heartbeat: 0,
         current,
@@ -124,12 +124,14 @@ export function createFakeServer(): FakeServer {
     transport: {
       name: 'fake',
       open(request, handlers) {
-        const { since, token } = request
+        const { token } = request
+        const asked = new URLSearchParams(request.query)
+        const since = asked.get('since')
         const peer: Peer = { scopes: [...request.scopes], since, token, sent: [], open: true, handlers }
         peers.push(peer)
         queueMicrotask(() => {
           if (!peer.open || server.state === 'silent') return
-          if (server.state === 'up') ready(peer, peer.scopes, since)
+          if (server.state === 'up') ready(peer, peer.scopes, since, asked.getAll('fresh'))
           else {
             peer.open = false
             handlers.onEnd({ kind: 'network', message: 'the fake server is down' })
