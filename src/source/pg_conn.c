@@ -50,6 +50,7 @@ struct pg_conn {
     uv_work_t work;
     bool working; /* on the pool */
     struct err start_err;
+    struct err last_words; /* what the server said before it closed, while nothing was asked */
     PGconn *pg;
     struct watched *watched;
     uv_timer_t timer;
@@ -132,10 +133,23 @@ static void lose(struct pg_conn *conn, const char *why)
     conn->options.ops->lost(conn->options.ctx, conn, why);
 }
 
+/* libpq would write it to the standard error. */
+static void on_notice(void *ctx, const PGresult *result)
+{
+    struct pg_conn *conn = ctx;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    bool last = severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+    if (last && primary)
+        pg_sentence(&conn->last_words, primary);
+}
+
 static void lose_pg(struct pg_conn *conn)
 {
     struct err why = ERR_INIT;
     pg_conn_complaint(conn, NULL, &why);
+    if (conn->last_words.text[0])
+        why = conn->last_words;
     lose(conn, why.text[0] ? why.text : "the server closed the connection");
 }
 
@@ -431,6 +445,7 @@ static void on_started(uv_work_t *work, int status)
         lose(conn, conn->start_err.text);
         return;
     }
+    PQsetNoticeReceiver(conn->pg, on_notice, conn);
     move(conn, CONNECTING);
     watch(conn, UV_WRITABLE);
     if (conn->broken)
@@ -441,7 +456,7 @@ struct pg_conn *pg_conn_new(const struct pg_conn_options *options)
 {
     struct pg_conn *conn = mem_new(sizeof *conn);
     conn->options = *options;
-    conn->start_err = ERR_INIT;
+    conn->start_err = conn->last_words = ERR_INIT;
     conn->heard = uv_now(options->loop);
     uv_timer_init(options->loop, &conn->timer);
     uv_idle_init(options->loop, &conn->idle);

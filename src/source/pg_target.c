@@ -56,19 +56,47 @@ static void make_name(struct pg_target *target)
     PQconninfoFree(defaults);
 }
 
+/* What stands behind an "@", "/" or ":" of a password that is not percent-encoded libpq takes for
+ * the host, the port or the database, which are said everywhere. */
+static bool has_stray_password(const char *url, const PQconninfoOption *options)
+{
+    const char *authority = strstr(url, "://");
+    if (!authority || (!str_starts(str_of(url), STR("postgres://")) &&
+                       !str_starts(str_of(url), STR("postgresql://"))))
+        return false;
+    struct str rest = str_of(authority + 3);
+    rest.n = str_index(rest, '?');
+    size_t at = str_index(rest, '@');
+    if (at < rest.n)
+        return str_index(rest, '/') < at ||
+               str_index(str_from(rest, at + 1), '@') < rest.n - at - 1;
+    for (const PQconninfoOption *each = options; each->keyword; each++)
+        if (strcmp(each->keyword, "port") == 0 && each->val)
+            return strspn(each->val, "0123456789,") != strlen(each->val);
+    return false;
+}
+
 struct pg_target *pg_target_new(const char *url, const char *password_file, struct err *err)
 {
     char *why = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &why);
     if (!options) {
         /* libpq repeats parts of what it was given: only where no password can be among them. */
-        bool tell = why && strstr(why, "URI query parameter") && !strstr(why, "assword");
+        bool tell = why && strstr(why, "URI query parameter") && !strstr(why, "assword") &&
+                    !strchr(why, '@');
         struct err said = ERR_INIT;
         if (tell)
             pg_sentence(&said, why);
         err_set(err, "this is no URL of a PostgreSQL database (postgres://user@host:5432/db)%s%s",
                 tell ? ": " : "", said.text);
         PQfreemem(why);
+        return NULL;
+    }
+    if (has_stray_password(url, options)) {
+        PQconninfoFree(options);
+        err_set(err,
+                "this is no URL of a PostgreSQL database (postgres://user@host:5432/db): in user "
+                "and password @ is written %%40, / is %%2F, : is %%3A and %% is %%25");
         return NULL;
     }
     struct pg_target *target = mem_new(sizeof *target);

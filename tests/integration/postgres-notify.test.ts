@@ -88,6 +88,46 @@ test('a statement with more rows than fit is told by its scopes, one with more s
   ])
 })
 
+test('a payload is bounded in bytes, whatever the characters: no statement fails, and no row is missed', async (t) => {
+  const all = await follow(t, {
+    schema: 'CREATE TABLE named(id text PRIMARY KEY, project_id int);',
+    rules: { named: { scope: ['project:{project_id}'], stale: [['named', '{id}']] } },
+  })
+  const covered = ['project:1 ["named"]']
+  for (const character of ['x', 'é', '😀', '"', '\\', '\x01']) {
+    const bytes = Buffer.byteLength(JSON.stringify(character)) - 2
+    const literal = character === '\x01' ? 'chr(1)' : character === '\\' ? 'chr(92)' : `'${character}'`
+    /* Around both bounds, ours and PostgreSQL's. */
+    for (const size of [7000, 7350, 7400, 7450, 7500, 7990, 8000, 9000])
+      assert.deepEqual(await all.told(['project:1'], `INSERT INTO named VALUES (repeat(${literal}, ${Math.floor(size / bytes)}) || '${size}', 1)`), covered, `${character} ${size}`)
+    const many = await all.told(['project:1'], `INSERT INTO named SELECT repeat(${literal}, ${Math.floor(200 / bytes)}) || n, 1 FROM generate_series(1, 36) n`)
+    assert.ok(many.length === 36 || many.length === 1, `${character}: ${many.length}`)
+  }
+  assert.equal(await all.sql('SELECT count(*) FROM named'), String(6 * (8 + 36)))
+  assert.equal(await all.server.metric(`unstale_notify_trigger_errors_total{source="postgres 127.0.0.1:${all.postgres.port}/${all.database}"}`), 0)
+})
+
+test('a writer without rights of ours, and with a search_path full of traps, is not in the way of the triggers', async (t) => {
+  const all = await follow(t)
+  const role = `writer_${process.pid}`
+  await all.sql(`
+    CREATE ROLE ${role} LOGIN; GRANT INSERT, UPDATE, DELETE, TRUNCATE, SELECT ON tasks TO ${role}; REVOKE ALL ON SCHEMA unstale FROM PUBLIC;
+    CREATE SCHEMA trap; GRANT USAGE ON SCHEMA trap TO ${role};
+    CREATE FUNCTION trap.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+    CREATE FUNCTION trap.octet_length(text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+    CREATE FUNCTION trap.same(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+    CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.same);
+    ALTER TABLE tasks ENABLE ROW LEVEL SECURITY; CREATE POLICY writes ON tasks TO ${role} USING (true) WITH CHECK (true);
+    CREATE POLICY reads ON tasks FOR SELECT TO ${role} USING (true);`)
+  const as = (sql: string): string => `SET ROLE ${role}; SET search_path = trap, pg_catalog, public; SET standard_conforming_strings = off; ${sql}; RESET ROLE; RESET search_path`
+  await expect(all, ['project:1', 'project:2'], [
+    [as("INSERT INTO tasks VALUES (7, 1, 'a', 'x')"), [detail(1, 7), list(1)]],
+    [as('UPDATE tasks SET project_id = 2'), [detail(1, 7), list(1), detail(2, 7), list(2)]],
+    [as('DELETE FROM tasks'), [detail(2, 7), list(2)]],
+    [as('TRUNCATE tasks'), FAMILY],
+  ])
+})
+
 test('tables without a primary key, with a composite one, quoted, in other schemas', async (t) => {
   const all = await follow(t, {
     schema: `

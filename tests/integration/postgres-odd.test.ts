@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { type Followed, followPostgres, keysAndResets, setupPostgres } from './lib/follow-postgres.ts'
-import { Postgres } from './lib/postgres.ts'
+import { Postgres, postgres } from './lib/postgres.ts'
 import { current, readiness } from './lib/sqlite.ts'
 import { named } from './lib/sse.ts'
 import { config, directory, launch, subscribe } from './lib/unstale.ts'
@@ -90,19 +90,19 @@ test('a column that an index only includes is none of the identity, nor of the k
 })
 
 test('a generated column is refused at the start, and said aloud when it comes later', async (t) => {
-  const postgres = await cluster()
+  const own = await cluster()
   const rules = { tasks: { id: 'id', scope: ['project:{project_id}'], stale: [['tasks', '{id}']] } }
   const generated = 'project_id int GENERATED ALWAYS AS (half * 2) STORED'
-  const database = await postgres.database(`generated_${process.pid}`, `CREATE TABLE tasks(id int PRIMARY KEY, half int, ${generated})`)
-  const refused = launch(t, config({ rules, sources: [{ postgres: postgres.url(database) }] }), { dir: directory(t) })
+  const database = await own.database(`generated_${process.pid}`, `CREATE TABLE tasks(id int PRIMARY KEY, half int, ${generated})`)
+  const refused = launch(t, config({ rules, sources: [{ postgres: own.url(database) }] }), { dir: directory(t) })
   assert.equal((await refused.ended()).code, 2)
   assert.match(refused.log, /column "project_id" of table tasks is generated, and so not in what PostgreSQL replicates: name those that it is made of, or use capture: notify/)
 
-  const told = await followPostgres(t, postgres, { schema: `CREATE TABLE tasks(id int PRIMARY KEY, half int, ${generated});`, rules, source: { capture: 'notify' } })
+  const told = await followPostgres(t, own, { schema: `CREATE TABLE tasks(id int PRIMARY KEY, half int, ${generated});`, rules, source: { capture: 'notify' } })
   assert.deepEqual(await told.told(['project:2', 'project:4'], 'INSERT INTO tasks VALUES (1, 1)'), ['project:2 ["tasks",1]'])
   assert.deepEqual(await told.told(['project:2', 'project:4'], 'UPDATE tasks SET half = 2'), ['project:2 ["tasks",1]', 'project:4 ["tasks",1]'])
 
-  const later = await followPostgres(t, postgres, { schema: 'CREATE TABLE tasks(id int PRIMARY KEY, half int, project_id int);', rules })
+  const later = await followPostgres(t, own, { schema: 'CREATE TABLE tasks(id int PRIMARY KEY, half int, project_id int);', rules })
   await later.sql(`ALTER TABLE tasks DROP COLUMN project_id, ADD COLUMN ${generated}`)
   assert.deepEqual(await later.told(['project:2'], 'INSERT INTO tasks VALUES (1, 1)'), ['project:* ["tasks"]'])
   await later.server.line(/column "project_id" of table tasks is generated/)
@@ -165,3 +165,29 @@ test('a publication that left actions out for a moment is a reset, and setup tha
   await stream.until('a reset', () => named(stream.events, 'reset').length > 0)
   await current(all.server)
 })
+
+// ---- text ----
+
+for (const [capture, slot] of [['logical', 'temporary'], ['logical', 'permanent'], ['notify', undefined]] as const) {
+  test(`bytes that are no text are a reset, and it goes on (${capture}${slot ? `, ${slot} slot` : ''})`, async (t) => {
+    const pg = await postgres(t, { settings: { max_slot_wal_keep_size: '1GB' } })
+    await pg.sql("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    await pg.sql('CREATE TABLE tasks(id text PRIMARY KEY, project_id int)', 'bytes')
+    const rules = { tasks: { id: 'id', scope: ['project:{project_id}'], stale: [['tasks', '{id}']] } }
+    const settings = config({ rules, sources: [{ postgres: pg.url('bytes'), capture, ...(slot ? { slot } : {}) }] })
+    const dir = directory(t)
+    await setupPostgres(dir, pg.url('bytes'), settings)
+    const server = await launch(t, settings, { dir }).started()
+    await current(server)
+    const stream = await subscribe(t, server, { scopes: ['project:1'] })
+    await stream.opened()
+    await pg.sql("INSERT INTO tasks VALUES (convert_from('\\xff', 'SQL_ASCII'), 1)", 'bytes')
+    await stream.until('a reset', () => named(stream.events, 'reset').length > 0)
+    if (slot === 'permanent') await server.line(/changes may have been missed \(the server could not read on/)
+    await current(server)
+    await pg.sql("INSERT INTO tasks VALUES ('é', 1)", 'bytes')
+    await stream.until('the next one', () => keysAndResets(stream.events).includes('project:1 ["tasks","é"]'))
+    assert.match(server.log, /invalid byte sequence for encoding "UTF8": 0xff/)
+    assert.doesNotMatch(server.log, /^FATAL/m, 'libpq wrote into the log')
+  })
+}

@@ -119,6 +119,8 @@ static void a_database_is_named_without_its_password(void **state)
         {"host=/run/postgresql dbname=shop password=sesame user=app port=5432",
          "/run/postgresql:5432/shop"},
         {"postgres://app:sesame@a,b/shop", "a,b:5432/shop"},
+        {"postgres://app:s%40es%2Fame%3A@db/shop?options=-c%20x%3Da@b", "db:5432/shop"},
+        {"postgres:///shop?host=/run/postgresql&user=a@b", "/run/postgresql:5432/shop"},
     };
     struct err err = ERR_INIT;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -127,8 +129,12 @@ static void a_database_is_named_without_its_password(void **state)
         assert_string_equal(pg_target_name(target), rows[i][1]);
         pg_target_free(target);
     }
-    static const char *const wrong[] = {"postgres://app:ses%zzame@db/x", "sesame",
-                                        "postgres://a:sesame@db/x?y", "host=db sesame"};
+    static const char *const wrong[] = {
+        "postgres://app:ses%zzame@db/x", "sesame", "postgres://a:sesame@db/x?y", "host=db sesame",
+        /* of which libpq takes a part for a host, a port, … */
+        "postgres://app:p@sesame@db/x", "postgres://app:p/sesame@db/x", "postgres://app:sesame/x",
+        "postgres://app:@sesame@db:5432/x", "postgres://app:p?sesame/@db/x",
+        "postgresql://app:ses/ame@db/x?sslmode=require"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_null(pg_target_new(wrong[i], NULL, &err));
         assert_null(strstr(err.text, "ses"));
