@@ -41,7 +41,10 @@ static void on_ask(void *ctx, struct roll_question *question)
         members->source->ops->ask(members->source, question);
         return;
     }
-    const struct roll_answer none = {.ok = false, .why = "there is no database to be asked"};
+    /* Where no table says who may read what any more, nobody may by one. */
+    const struct roll_answer none = {.ok = members->rolls.n == 0,
+                                     .exact = members->rolls.n == 0,
+                                     .why = "there is no database to be asked"};
     membership_answer(members->membership, question, &none);
 }
 
@@ -252,6 +255,9 @@ void members_set_source(struct members *members, struct source *source, const st
         arena_init(&members->arena, ROLLS_MEMORY);
         members->rolls = rolls_copy(rolls, &members->arena);
         membership_touch_all(members->membership);
+        /* Before the threads look at everybody under the new settings: where there are no tables
+         * any more, who was admitted by them leaves then. */
+        membership_flush(members->membership, false);
     }
     if (members->source) {
         uv_timer_start(&members->timer, on_timer, MEMBERS_LOOK_MS, MEMBERS_LOOK_MS);

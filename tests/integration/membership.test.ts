@@ -232,6 +232,21 @@ for (const kind of KINDS) {
     server.child.kill('SIGHUP')
     await stream.until('revoked', () => named(stream.events, 'revoked').some((event) => event.scope === 'project:2'))
   })
+
+  test(`${kind}, a reloaded configuration without the membership ends what only that granted`, async (t) => {
+    const { server, settings } = await rights(t, kind, {}, ADA)
+    const ada = await subscribe(t, server, { scopes: ['user:ada', 'project:*'], headers: as('ada') })
+    const eve = await open(t, server, { scopes: ['project:2'], headers: as('eve') })
+    await ada.next('ready')
+    await eve.next('ready')
+    const { membership, ...claims } = AUTH
+    assert.ok(membership)
+    writeFileSync(server.file, JSON.stringify({ ...settings, auth: claims }))
+    server.child.kill('SIGHUP')
+    await ada.until('revoked', () => named(ada.events, 'revoked').length === 2)
+    assert.equal((await eve.over()).code, 4403)
+    await ada.reaches(await server.mark('user:ada', ['hers']))
+  })
 }
 
 /* SQLite's answer is there in the same turn. */
