@@ -663,6 +663,8 @@ static bool start(struct app *app, struct err *err)
         stale_rules = state.rules != words_hash(app->rules, app->config);
     else if (why.text[0])
         log_warn(app->log, "app", "%s", why.text);
+    if (!state_expect(app->config->state, &why))
+        log_warn(app->log, "app", "%s; after each restart every client will be reset", why.text);
     start_hub(app, &state, seed);
     const struct guard_options guard = {.loop = &app->loop,
                                         .listen = app->first->listen,

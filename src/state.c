@@ -62,12 +62,27 @@ static bool write_all(int fd, struct str bytes)
     return true;
 }
 
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? mem_copy(path, (size_t)(slash - path) + 1) : mem_copy(".", 1);
+}
+
+bool state_expect(const char *path, struct err *err)
+{
+    char *folder = folder_of(path);
+    bool ok = access(folder, W_OK | X_OK) == 0 ||
+              err_set(err, "state file %s: nothing can be written to %s: %s", path, folder,
+                      strerror(errno));
+    free(folder);
+    return ok;
+}
+
 /* Makes what happened to the name of the file outlast a power cut. Where a folder cannot be synced,
  * its file system does without. */
 static void sync_folder(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? mem_copy(path, (size_t)(slash - path) + 1) : mem_copy(".", 1);
+    char *folder = folder_of(path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         fsync(fd);

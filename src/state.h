@@ -27,6 +27,8 @@ struct state {
     char *_bytes; /* what the slices point at, after state_take */
 };
 
+/* Whether state_write will find a folder that it may write to, as far as that can be known now. */
+bool state_expect(const char *path, struct err *err);
 bool state_write(const char *path, const struct state *state, struct err *err);
 /* Reads and unlinks. False without a sentence (err->text empty) when there is no file; false with
  * one when it cannot be used. */

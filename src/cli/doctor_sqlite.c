@@ -106,7 +106,7 @@ static void check_table(const struct doctor *doctor, const struct sqlite_verdict
                     "%.*s has no triggers: it is taken as changed by every commit",
                     STR_ARG(verdict->resource));
     else
-        doctor_wrong(doctor, "table", verdict->exists ? setup : DOCTOR_NOTHING, "%.*s",
+        doctor_wrong(doctor, "table", verdict->fits ? setup : DOCTOR_NOTHING, "%.*s",
                      STR_ARG(verdict->problem));
 }
 

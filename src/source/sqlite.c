@@ -396,7 +396,7 @@ static void end_snapshot(struct sqlite_source *s)
 /* Everything up to the last snapshot is known. */
 static void say_standing(struct sqlite_source *s)
 {
-    static const char run[] = "run: unstale setup sqlite";
+    const char *run = "run: unstale setup sqlite";
     s->cursor.schema = s->verdicts->mark;
     if (!s->verdicts->set_up) {
         source_say(&s->source, false, "%s is not set up for unstale; %s '%s' -c CONFIG --apply",
@@ -409,6 +409,8 @@ static void say_standing(struct sqlite_source *s)
         const struct sqlite_verdict *verdict = &s->verdicts->items[i];
         if (verdict->covered || !verdict->ruled)
             continue;
+        if (!verdict->fits) /* setup would stop at its line */
+            run = "mend the rule or the table, then run: unstale setup sqlite";
         if (missing++ == 0)
             problem = verdict->problem;
     }

@@ -65,15 +65,15 @@ static void judge(struct sqlite_verdicts *verdicts, const struct sqlite_schema *
         .covered = sqlite_plan_table(schema, watched, &scratch, &plan, &at, &err),
         .mark = table ? mix(0, table->sql) : 0,
     };
-    bool planned = verdict->covered;
-    for (size_t i = 0; planned && i < plan.n_triggers; i++) {
+    verdict->fits = verdict->covered;
+    for (size_t i = 0; verdict->fits && i < plan.n_triggers; i++) {
         bool there = has_trigger(schema, &plan.triggers[i], &verdict->mark);
         verdict->covered = verdict->covered && there;
     }
-    if (planned && !verdict->covered)
+    if (verdict->fits && !verdict->covered)
         err_set(&err, "table %.*s lacks its triggers, or has others than this configuration needs",
                 STR_ARG(watched->table));
-    if (planned)
+    if (verdict->fits)
         verdict->warning = arena_copy(&verdicts->_arena, plan.warning);
     if (!verdict->covered)
         verdict->problem = arena_copy(&verdicts->_arena, str_of(err.text));

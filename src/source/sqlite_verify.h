@@ -18,6 +18,7 @@ struct sqlite_verdict {
     struct str resource;
     bool ruled;   /* has a rule of its own; false: covered by "*" alone */
     bool exists;  /* the table is there */
+    bool fits;    /* and has the columns that the rules need: setup can make its triggers */
     bool covered; /* its triggers are those that setup would make */
     /* Another number once the table or its triggers were altered, dropped or made anew, perhaps
      * with changes in between that nobody recorded. */

@@ -74,7 +74,13 @@ test('an SQLite database: what is missing, and what mends it', async (t) => {
   const good = await doctor(dir, settings)
   assert.deepEqual([good.code, good.warnings], [0, 0])
   await database.run('DROP TABLE tasks; CREATE TABLE tasks(id INTEGER PRIMARY KEY, project_id INT)')
-  assert.deepEqual(problems(await doctor(dir, settings)), ['table'])
+  const rebuilt = await doctor(dir, settings)
+  assert.deepEqual(problems(rebuilt), ['table'])
+  assert.match(found(rebuilt, 'table').mend as string, /^unstale setup sqlite /)
+  await database.run('ALTER TABLE tasks RENAME COLUMN project_id TO pid')
+  const renamed = await doctor(dir, settings)
+  assert.match(found(renamed, 'table').sentence, /no column "project_id"/)
+  assert.equal(found(renamed, 'table').mend, null, 'setup would stop at the line of the rule')
 })
 
 test('a table that is not in one of several databases is a warning', async (t) => {

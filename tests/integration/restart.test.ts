@@ -244,6 +244,11 @@ test('a state file that cannot be read or removed does not stop the server, and 
   assert.match(second.log, /state file .*unstale\.state/)
 })
 
+test('a state file that will not be written is said at the start already', async (t) => {
+  const server = await serve(t, config({ state: 'none/unstale.state' }))
+  assert.match(server.log, /state file .*none\/unstale\.state: nothing can be written to .*none\/: No such file or directory/)
+})
+
 test('a start that fails keeps the state file for the next one', async (t) => {
   const dir = directory(t)
   const { first } = await stopped(t, dir)

@@ -388,6 +388,7 @@ static void a_renamed_table_is_missing(void **state)
     sqlite_bench_sql(b, "ALTER TABLE tasks RENAME TO jobs");
     sqlite_bench_wait_current(b, false);
     assert_non_null(strstr(b->why, "the database has no table \"tasks\""));
+    assert_non_null(strstr(b->why, "mend the rule or the table, then run: unstale setup sqlite"));
     assert_non_null(strstr(sqlite_bench_take(b).p, "gap tasks\n"));
     sqlite_bench_sql(b, "INSERT INTO jobs(id) VALUES (99)"); /* never fails because of us */
     sqlite_bench_free(b);

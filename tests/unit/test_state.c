@@ -97,6 +97,9 @@ static void a_folder_that_cannot_be_written_is_said(void **unused)
     struct err err = ERR_INIT;
     assert_false(state_write("/nonexistent/unstale.state", &state, &err));
     assert_non_null(strstr(err.text, "/nonexistent/unstale.state"));
+    assert_false(state_expect("/nonexistent/unstale.state", &err));
+    assert_non_null(strstr(err.text, "nothing can be written to /nonexistent/"));
+    assert_true(state_expect(path, &err));
 }
 
 int main(void)
