@@ -178,6 +178,28 @@ test('another project is another connection; signing out is none', async (t) => 
   assert.equal(await tab.page.evaluate(() => localStorage.getItem('REACT_QUERY_OFFLINE_CACHE')), null, 'nothing is left for the next one')
 })
 
+test('what changed in a project while another one was open is fetched when it is opened again, also over a reload', async (t) => {
+  const demo = await start(t)
+  const tab = await signIn(t, demo, ADA, '/tasks')
+  const open = async (project: string) => {
+    await tab.page.getByLabel('Project').selectOption(project)
+    await tab.panel.getByText(`project:${project}`).waitFor()
+    await go(tab, 'Tasks')
+    await tab.row(`t-${project.slice(2)}-1`).waitFor()
+    await tab.ready()
+  }
+  await open('p-site')
+  await demo.sql("UPDATE tasks SET title = 'Changed once' WHERE id = 't-hive-1'")
+  await open('p-hive')
+  await tab.page.getByRole('link', { name: 'Changed once' }).waitFor()
+
+  await open('p-site')
+  await demo.sql("UPDATE tasks SET title = 'Changed again' WHERE id = 't-hive-1'")
+  await tab.page.reload()
+  await tab.panel.getByText('project:p-hive').waitFor()
+  await tab.page.getByRole('link', { name: 'Changed again' }).waitFor()
+})
+
 test('the application works without unstale, and "Refresh" fetches', async (t) => {
   const demo = await start(t, { unstale: false })
   const tab = await arrive(t, demo, ADA, '/tasks')
