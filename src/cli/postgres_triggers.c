@@ -1,5 +1,6 @@
 #include "cli/postgres_triggers.h"
 
+#include "source/pg_setup.h"
 #include "source/pg_shell.h"
 #include "source/pg_triggers.h"
 
@@ -28,11 +29,8 @@ static enum cli_exit apply(const struct postgres_triggers *task, struct pg_shell
                            struct buf *sql, const char *done)
 {
     struct err err = ERR_INIT;
-    buf_byte(sql, '\0');
-    PGresult *result = pg_shell_ask(shell, sql->data, 0, NULL, &err);
-    if (!result)
+    if (!pg_setup_apply(pg_shell_conn(shell), sql, &err))
         return cli_fail(CLI_FAILED, "%s: %s", task->source->shown, err.text);
-    PQclear(result);
     cli_note("%s: %s", task->source->shown, done);
     return CLI_OK;
 }

@@ -30,7 +30,7 @@ static enum cli_exit print_or_apply(struct task *task, const char *done)
             return cli_fail(CLI_FAILED, "standard output: it cannot be written");
         return CLI_OK;
     }
-    if (!pg_setup_apply(&task->asked, &task->sql, &err))
+    if (!pg_setup_apply(task->asked.conn, &task->sql, &err))
         return cli_fail(CLI_FAILED, "%s: %s", task->source->shown, err.text);
     cli_note("%s: %s", task->source->shown, done);
     return CLI_OK;

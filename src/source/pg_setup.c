@@ -185,18 +185,38 @@ void pg_setup_teardown_sql(const char *publication, const char *slot, struct buf
     buf_text(out, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE "
                   "slot_name = ");
     sqltext_string(out, str_of(slot));
-    buf_text(out, " AND plugin = 'pgoutput' AND database = current_database() AND NOT active;\n");
+    buf_text(out, " AND plugin = 'pgoutput' AND database = current_database();\n");
 }
 
-bool pg_setup_apply(const struct pg_asked *asked, const struct buf *sql, struct err *err)
+/* What mends a refusal of the server. */
+static const char *hint_for(const char *sqlstate)
+{
+    static const char *const hints[][2] = {
+        {"42501", "run it as the owner of the tables, or give the owner what is printed without "
+                  "--apply"},
+        {"55P03", "somebody holds a lock on one of the tables; run it again when that is over"},
+        {"55006", "stop unstale, which uses it, and run it again"},
+    };
+    for (size_t i = 0; sqlstate && i < sizeof hints / sizeof hints[0]; i++)
+        if (strcmp(sqlstate, hints[i][0]) == 0)
+            return hints[i][1];
+    return NULL;
+}
+
+bool pg_setup_apply(PGconn *conn, const struct buf *sql, struct err *err)
 {
     char *text = mem_copy(sql->data, sql->len);
-    PGresult *result = PQexec(asked->conn, text);
+    PQclear(PQexec(conn, "SET client_min_messages = warning"));
+    PGresult *result = PQexec(conn, text);
     ExecStatusType status = PQresultStatus(result);
     bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
     if (!ok) {
-        pg_sentence(err, PQresultErrorMessage(result));
-        PQclear(PQexec(asked->conn, "ROLLBACK"));
+        const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        const char *hint = hint_for(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+        struct err said = ERR_INIT;
+        pg_sentence(&said, primary ? primary : PQerrorMessage(conn));
+        err_set(err, "%.700s%s%s", said.text, hint ? "; " : "", hint ? hint : "");
+        PQclear(PQexec(conn, "ROLLBACK"));
     }
     PQclear(result);
     free(text);

@@ -40,7 +40,9 @@ bool pg_setup_check(const struct pg_asked *asked, bool alone, struct place *at, 
 /* Idempotent. False as above, or where the publication is of another make. */
 bool pg_setup_sql(const struct pg_asked *asked, const struct pg_setup_options *options, bool alone,
                   struct buf *out, struct place *at, struct err *err);
-/* Removes the publication and, unless it is in use, the permanent slot (NULL: there is none). */
+/* Removes the publication and the permanent slot (NULL: there is none); all of it fails where that
+ * is in use. */
 void pg_setup_teardown_sql(const char *publication, const char *slot, struct buf *out);
-/* Runs it, as it would be printed. */
-bool pg_setup_apply(const struct pg_asked *asked, const struct buf *sql, struct err *err);
+/* Runs what would be printed. False with the server's sentence, and what to do where that is known;
+ * then nothing of it was done. */
+bool pg_setup_apply(PGconn *conn, const struct buf *sql, struct err *err);

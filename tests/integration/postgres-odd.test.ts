@@ -1,10 +1,12 @@
 /* What a database may be like that nobody thought of: its settings, its columns, its publication, its names. */
 
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type Followed, followPostgres, keysAndResets, setupPostgres } from './lib/follow-postgres.ts'
 import { Postgres, postgres } from './lib/postgres.ts'
-import { current, readiness } from './lib/sqlite.ts'
+import { current, readiness, unstale } from './lib/sqlite.ts'
 import { named } from './lib/sse.ts'
 import { config, directory, launch, subscribe } from './lib/unstale.ts'
 import { poll } from './lib/wait.ts'
@@ -191,3 +193,41 @@ for (const [capture, slot] of [['logical', 'temporary'], ['logical', 'permanent'
     assert.doesNotMatch(server.log, /^FATAL/m, 'libpq wrote into the log')
   })
 }
+
+// ---- who may do what ----
+
+for (const capture of ['logical', 'notify']) {
+  test(`who does not own the tables is told who has to run setup, and nothing half is left (${capture})`, async (t) => {
+    const own = await cluster()
+    const role = `stranger_${capture}_${process.pid}`
+    const database = await own.database(role, `CREATE TABLE tasks(id int PRIMARY KEY, project_id int); CREATE ROLE ${role} LOGIN REPLICATION; GRANT CREATE ON DATABASE ${role} TO ${role}`)
+    const dir = directory(t)
+    const rules = { tasks: { id: 'id', scope: ['project:{project_id}'], stale: [['tasks', '{id}']] } }
+    writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(config({ rules, sources: [{ postgres: own.url(database, own.port, role), capture }] })))
+    const refused = await unstale(dir, ['setup', 'postgres', '--apply'])
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, /^unstale: \S+: (must be owner of|permission denied for) table tasks; run it as the owner of the tables, or give the owner what is printed without --apply\n$/)
+    assert.equal(await own.sql("SELECT (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_namespace WHERE nspname = 'unstale')", database), '0')
+    const printed = await unstale(dir, ['setup', 'postgres'])
+    await own.sql(printed.out, database)
+    assert.equal((await unstale(dir, ['doctor'])).code, 0)
+    const down = await unstale(dir, ['teardown', 'postgres'])
+    await own.sql(down.out, database)
+    assert.deepEqual(await unstale(dir, ['teardown', 'postgres', '--apply']).then(({ code, err }) => [code, err.replace(/: .*:/, ':')]), [0, 'unstale: nothing of unstale is left in it\n'])
+  })
+}
+
+test('teardown of a slot that is in use fails as a whole, and says why', async (t) => {
+  const pg = await postgres(t, { settings: { max_slot_wal_keep_size: '1GB' } })
+  const all = await followPostgres(t, pg, { schema: '', rules: {}, source: { slot: 'permanent' } })
+  const dir = directory(t)
+  writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(all.settings))
+  const left = (): Promise<string> => all.sql('SELECT (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_replication_slots)')
+  const refused = await unstale(dir, ['teardown', 'postgres', '--apply'])
+  assert.equal(refused.code, 1)
+  assert.match(refused.err, /replication slot "unstale" is active for PID \d+; stop unstale, which uses it, and run it again/)
+  assert.equal(await left(), '1|1')
+  await all.server.stop()
+  assert.equal((await unstale(dir, ['teardown', 'postgres', '--apply'])).code, 0)
+  assert.equal(await left(), '0|0')
+})
