@@ -278,6 +278,8 @@ static bool check_path(struct str path, struct err *err)
         if (path.p[i] == '[' && (i + 1 == path.n || path.p[i + 1] != ']'))
             return err_set(err, "\"{%.*s}\": \"[\" is followed by \"]\": {projects[]}",
                            STR_ARG(path));
+        if (path.p[i] == ']' && (i == 0 || path.p[i - 1] != '['))
+            return err_set(err, "\"{%.*s}\": \"]\" follows \"[\": {projects[]}", STR_ARG(path));
         if (path.p[i] == ']' && i + 1 < path.n && path.p[i + 1] != '.' && path.p[i + 1] != '[')
             return err_set(err, "\"{%.*s}\": behind \"[]\" comes a dot or nothing: {teams[].id}",
                            STR_ARG(path));
@@ -298,7 +300,12 @@ static bool check_template(const struct template *template, struct str text, str
             return err_set(err, "\"%.*s\": a family of scopes has no {claims} in it",
                            STR_ARG(text));
     }
-    return true;
+    /* A value where the kind should stand could make it a scope of any other. */
+    const struct template_part *first = &template->parts[0];
+    return literal || (first->is_column && template->n == 1) ||
+           (!first->is_column && str_index(first->text, ':') < first->text.n) ||
+           err_set(err, "\"%.*s\" does not begin with its kind and a colon, as in \"user:{sub}\"",
+                   STR_ARG(text));
 }
 
 static bool copy_when(struct claims *claims, const struct auth_scope *scope, struct entry *entry)

@@ -6,7 +6,10 @@
  *     {realm_access.roles[]}        a member of a member; a member whose own name has dots in it
  *                                   is found too
  *
- * Values are percent-encoded, so that no claim can forge another scope; a claim that is absent,
+ *     {role}                        alone: one without a kind, which the claim names
+ *
+ * The kind and its colon are literal and values are percent-encoded, so that no claim can forge a
+ * scope of another kind; a claim that is absent,
  * null, empty or of another shape grants nothing. What is granted is a checked scope; a literal
  * family ("project:*") grants all of it. Pure.
  *

@@ -81,7 +81,10 @@ static void templates_over_claims_give_rights(void **state)
         {"role:{realm_access.roles[]}", "role:admin role:dev"},
         {"role:{https://app/roles[]}", "role:chief"},
         {"{a.b.c}", "dotted"},
-        {"{sub}:{teams[].id}:{realm_access.roles[]}", "7:x:admin 7:x:dev 7:y:admin 7:y:dev"},
+        {"{evil}", "a%3Ab%2A%25%0A"},
+        {"{realm_access.roles[]}", "admin dev"},
+        {"x:{sub}:{teams[].id}:{realm_access.roles[]}",
+         "x:7:x:admin x:7:x:dev x:7:y:admin x:7:y:dev"},
         {"{{literal}}", "{literal}"},
     };
     json_t *claims = json_loads(CLAIMS, 0, NULL);
@@ -145,9 +148,24 @@ static void conditions_all_hold_or_nothing_is_given(void **state)
     json_decref(claims);
 }
 
+static void no_claim_says_of_which_kind_its_scope_is(void **state)
+{
+    static const char *const bad[] = {"{sub}{sub}", "{kind}:{sub}", "x{sub}",  "{sub}:x",
+                                      "x{sub}:y",   "x:{a]}",       "x:{a[}",  "x:{a[b]}",
+                                      "x:{a[]b]}",  "x:{sub}:*",    "x:{]a[}", "{a]}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const struct auth_scope scope = {.text = str_of(bad[i])};
+        struct err err = ERR_INIT;
+        struct place at = {0};
+        if (claims_compile(&scope, 1, &at, &err))
+            fail_msg("taken: %s", bad[i]);
+        assert_true(strlen(err.text) > 0);
+    }
+}
+
 static void more_than_an_identity_holds_is_refused_and_takes_no_time(void **state)
 {
-    const struct auth_scope scopes[] = {{.text = STR("{a[]}:{a[]}:{a[]}")}};
+    const struct auth_scope scopes[] = {{.text = STR("x:{a[]}:{a[]}:{a[]}")}};
     struct err err = ERR_INIT;
     struct place at = {0};
     struct claims *compiled = claims_compile(scopes, 1, &at, &err);
@@ -288,6 +306,7 @@ int main(void)
         cmocka_unit_test(templates_over_claims_give_rights),
         cmocka_unit_test(conditions_all_hold_or_nothing_is_given),
         cmocka_unit_test(more_than_an_identity_holds_is_refused_and_takes_no_time),
+        cmocka_unit_test(no_claim_says_of_which_kind_its_scope_is),
         cmocka_unit_test(the_scopes_that_an_application_names_are_checked),
         cmocka_unit_test(what_an_application_says_of_somebody_has_a_shape),
         cmocka_unit_test(who_may_read_what),

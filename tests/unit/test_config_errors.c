@@ -174,6 +174,9 @@ static const struct row {
      "u.yaml:1:31: \"{a[0]}\": \"[\" is followed by \"]\": {projects[]}"},
     {"auth: { tickets: {}, scopes: [\"{org}:*\"] }" SOURCES,
      "u.yaml:1:31: \"{org}:*\": a family of scopes has no {claims} in it"},
+    {"auth: { tickets: {}, scopes: [\"{kind}:{sub}\"] }" SOURCES,
+     "u.yaml:1:31: \"{kind}:{sub}\" does not begin with its kind and a colon, as in "
+     "\"user:{sub}\""},
     {"auth: { tickets: {}, scopes: [{ when: { role: a } }] }" SOURCES,
      "u.yaml:1:31: an entry of scopes has a scope"},
     {"auth: { tickets: {}, scopes: [{ scope: a, when: admin }] }" SOURCES,
