@@ -14,6 +14,12 @@ struct hub_limits share_hub(const struct config_limits *limits)
                                .batch_ms = limits->batch_ms};
 }
 
+/* At least one, where the descriptors are that scarce. */
+static unsigned part(unsigned connections, unsigned n_workers)
+{
+    return connections < n_workers ? 1 : connections / n_workers;
+}
+
 /* Descriptors: the soft limit goes up to the hard one; what is left for connections is said. */
 static unsigned connections_possible(const struct config *config, const struct log *log)
 {
@@ -43,7 +49,7 @@ struct worker_limits share_worker(const struct config *config, unsigned n_worker
         .server = {.http = {.head = limits->head,
                             .body = limits->publish_body,
                             .headers = HTTP_HEADERS_MAX},
-                   .connections = connections_possible(config, log) / n_workers,
+                   .connections = part(connections_possible(config, log), n_workers),
                    .head_ms = limits->head_ms,
                    .body_ms = limits->body_ms,
                    .keepalive_ms = limits->keepalive_ms,

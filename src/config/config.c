@@ -20,7 +20,7 @@ enum { MEMORY = YAML_MEMORY + 32 * 1024 * 1024 };
 
 /* Where the keys stand that are judged only when all are known. */
 struct places {
-    struct place auth, admin, stalled;
+    struct place auth, admin, stalled, heartbeat, threads, connections;
     bool has_auth;
 };
 
@@ -67,6 +67,10 @@ static bool read_section(struct top *top, const struct yaml_entry *section)
             return false;
         if (str_is(entry->name, "stalled"))
             top->places->stalled = entry->value->at;
+        else if (str_is(entry->name, "heartbeat"))
+            top->places->heartbeat = entry->value->at;
+        else if (str_is(entry->name, "connections"))
+            top->places->connections = entry->value->at;
     }
     return true;
 }
@@ -130,6 +134,8 @@ static bool read_top(struct top *top, const struct yaml_entry *entry)
     for (size_t i = 0; i < sizeof TOP / sizeof *TOP; i++)
         if (str_is(entry->name, TOP[i].name))
             return TOP[i].read(top, entry);
+    if (str_is(entry->name, "threads"))
+        top->places->threads = entry->value->at;
     return reader_setting(top->reader, setting, entry->value, top->config);
 }
 
@@ -207,9 +213,14 @@ static bool check_whole(const struct reader *reader, const struct config *config
     if (!membership_fits(reader, config))
         return false;
     if (config->limits.stalled_ms < 2 * config->limits.heartbeat_ms)
-        return reader_wrong(reader, places->stalled,
-                            "stalled has to be at least two heartbeats, since a quiet connection "
-                            "sends nothing else");
+        return reader_wrong(reader, places->stalled.line ? places->stalled : places->heartbeat,
+                            "stalled (60s by default) has to be at least two heartbeats, "
+                            "since a quiet connection sends nothing else");
+    if (config->limits.connections < config->threads)
+        return reader_wrong(reader,
+                            places->connections.line ? places->connections : places->threads,
+                            "there are fewer connections than threads, which each take an even "
+                            "share of them");
     return true;
 }
 

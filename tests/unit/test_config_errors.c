@@ -97,10 +97,15 @@ static const struct row {
     {"limits: { index_memory: 99999999999999999999GiB }" REST,
      "u.yaml:1:25: index_memory is a size (64KiB, 256MiB, 1MB, 1000); here stands "
      "\"99999999999999999999GiB\""},
-    {"limits: { heartbeat: 40s }" REST, "u.yaml: stalled has to be at least two heartbeats, since "
-                                        "a quiet connection sends nothing else"},
-    {"limits: { stalled: 30s }" REST, "u.yaml:1:20: stalled has to be at least two heartbeats, "
-                                      "since a quiet connection sends nothing else"},
+    {"limits: { heartbeat: 40s }" REST,
+     "u.yaml:1:22: stalled (60s by default) has to be at least two heartbeats, since "
+     "a quiet connection sends nothing else"},
+    {"limits: { stalled: 30s }" REST,
+     "u.yaml:1:20: stalled (60s by default) has to be at least two heartbeats, "
+     "since a quiet connection sends nothing else"},
+    {"threads: 4\nlimits: { connections: 3 }" REST,
+     "u.yaml:2:24: there are fewer connections than threads, which each take an "
+     "even share of them"},
     {"log: { level: loud }" REST,
      "u.yaml:1:15: level is debug, info, warn or error; here stands \"loud\""},
     {"log: { format: xml }" REST, "u.yaml:1:16: format is text or json; here stands \"xml\""},
