@@ -12,6 +12,7 @@
 #include "delivery/look.h"
 #include "delivery/pass.h"
 #include "delivery/roster.h"
+#include "delivery/stragglers.h"
 #include "delivery/subscriber.h"
 #include "model/scope.h"
 #include "wire/sse.h"
@@ -35,8 +36,8 @@ struct crowd {
     uint64_t ticked; /* of the last finished tick */
     bool current;
 
-    struct pass pass;   /* of the tick that is being written */
-    uint64_t gathering; /* stamp: families that this gathering has already taken */
+    struct pass pass; /* of the tick that is being written */
+    struct stragglers stragglers;
 
     /* A longer heartbeat that waits for the streams that were opened up to raised_s. */
     uint64_t wanted_ms;
@@ -45,10 +46,10 @@ struct crowd {
 
     struct clients clients;
 
-    unsigned subscribers, behind, ended;
+    unsigned subscribers, ended;
     struct mail_endpoint endpoints[FORMAT_COUNT - FORMAT_NATIVE];
     uint64_t close_codes[CLOSE_CODE_COUNT];
-    uint64_t deliveries, cuts, rounds, heartbeats;
+    uint64_t deliveries, heartbeats;
 };
 
 static uint32_t seconds(uint64_t ms)
@@ -56,19 +57,31 @@ static uint32_t seconds(uint64_t ms)
     return (uint32_t)(ms / 1000);
 }
 
-static void roster_event(struct crowd *crowd, enum mail_kind kind, struct str name)
+static struct position at(const struct crowd *crowd, uint64_t sequence)
 {
-    crowd->options.post(crowd->options.ctx, &mail_interest_new(kind, name)->mail);
+    return (struct position){.epoch = crowd->options.epoch, .sequence = sequence};
+}
+
+static void post(void *ctx, struct mail *mail)
+{
+    struct crowd *crowd = ctx;
+    crowd->options.post(crowd->options.ctx, mail);
 }
 
 static void joined(void *ctx, struct str name)
 {
-    roster_event(ctx, MAIL_JOINED, name);
+    post(ctx, &mail_interest_new(MAIL_JOINED, name)->mail);
 }
 
 static void left(void *ctx, struct str name)
 {
-    roster_event(ctx, MAIL_LEFT, name);
+    post(ctx, &mail_interest_new(MAIL_LEFT, name)->mail);
+}
+
+static void say_position(void *ctx, enum format format, uint64_t position, struct buf *out)
+{
+    const struct crowd *crowd = ctx;
+    endpoints_say_position(crowd->beats.endpoints, format, out, at(crowd, position));
 }
 
 static struct roster_place *places_of(struct subscriber *subscriber)
@@ -89,6 +102,12 @@ struct crowd *crowd_new(const struct crowd_options *options)
         .seed = options->seed, .ctx = crowd, .joined = joined, .left = left};
     crowd->roster = roster_new(&roster);
     roster_set_places(crowd->roster, places_of);
+    const struct stragglers_options stragglers = {.worker = options->worker,
+                                                  .roster = crowd->roster,
+                                                  .ctx = crowd,
+                                                  .post = post,
+                                                  .say_position = say_position};
+    stragglers_init(&crowd->stragglers, &stragglers);
     return crowd;
 }
 
@@ -111,11 +130,6 @@ uint64_t crowd_ticked(const struct crowd *crowd)
     return crowd->ticked;
 }
 
-static struct position at(const struct crowd *crowd, uint64_t sequence)
-{
-    return (struct position){.epoch = crowd->options.epoch, .sequence = sequence};
-}
-
 /* Of one subscriber alone. */
 static void send_text(struct subscriber *subscriber, struct str text)
 {
@@ -125,49 +139,12 @@ static void send_text(struct subscriber *subscriber, struct str text)
     blob_unref(blob);
 }
 
-/* ---- rounds ---- */
-
-static struct catchup *from_here(struct crowd *crowd, struct subscriber *subscriber, uint64_t from)
-{
-    struct catchup *catchup =
-        catchup_new(subscriber, crowd->options.worker, from, ++crowd->gathering);
-    subscriber->greeting = catchup->hello;
-    subscriber->narrowed = false;
-    subscriber_settle(subscriber);
-    return catchup;
-}
-
-static void ask(struct crowd *crowd, struct catchup *catchup)
-{
-    catchup->mail.kind = MAIL_ASK;
-    crowd->options.post(crowd->options.ctx, &catchup->mail);
-}
-
-static void start_round(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
-{
-    subscriber_move(subscriber, SUBSCRIBER_ASKING);
-    crowd->rounds++;
-    ask(crowd, catchup ? catchup : from_here(crowd, subscriber, subscriber->position));
-}
+/* ---- who is behind ---- */
 
 /* NULL for a native format. */
 static struct mail_endpoint *counts_of(struct crowd *crowd, enum format format)
 {
     return format_is_dialect(format) ? &crowd->endpoints[format - FORMAT_NATIVE] : NULL;
-}
-
-/* Did a tick after `position` touch what this subscriber holds? */
-static bool touched(const struct crowd *crowd, const struct subscriber *subscriber,
-                    uint64_t position)
-{
-    if (roster_every(crowd->roster)->cell.tick > position)
-        return true;
-    for (uint32_t i = 0; i < subscriber->n_places; i++) {
-        const struct roster_scope *scope = subscriber->places[i].scope;
-        if (scope->cell.tick > position || (scope->family && scope->family->cell.tick > position))
-            return true;
-    }
-    return false;
 }
 
 /* A reset that its dialect says by the end of the stream; until then it goes on as before. */
@@ -179,122 +156,6 @@ static void end_some_time(struct crowd *crowd, struct subscriber *subscriber, bo
     endings_add(&crowd->endings, conn_id(subscriber->conn), crowd->now, crowd->options.spread_ms);
 }
 
-/* Everything up to `position` is with the client: live, if nothing came since. */
-static void granted(struct crowd *crowd, struct subscriber *subscriber)
-{
-    if (subscriber->n_added > 0 || touched(crowd, subscriber, subscriber->position)) {
-        start_round(crowd, subscriber, NULL);
-        return;
-    }
-    subscriber->position = 0; /* no tick's: see pass.c */
-    subscriber_move(subscriber, SUBSCRIBER_LIVE);
-    crowd->behind--;
-}
-
-static void seat(struct crowd *crowd, struct subscriber *subscriber,
-                 const struct crowd_scope *scope);
-
-/* A round without the scopes that were revoked meanwhile, from what was granted. Those that the
- * lost answer would have greeted are greeted by the next one; what was promised to them is not
- * known any more, so they are reset. */
-static void start_narrowed(struct crowd *crowd, struct subscriber *subscriber,
-                           struct catchup *catchup)
-{
-    subscriber->whole = subscriber->whole || (catchup->hello && catchup->whole);
-    for (uint32_t i = catchup->first_added; catchup->hello && i < catchup->n_scopes; i++)
-        if (subscriber_find(subscriber, catchup->scopes[i].name) < subscriber->n_places)
-            seat(crowd, subscriber,
-                 &(struct crowd_scope){.name = catchup->scopes[i].name, .since = CATCHUP_LOST});
-    catchup_free(catchup);
-    start_round(crowd, subscriber, NULL);
-}
-
-static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup);
-
-/* The round ends without its position, since something was withheld when it began; and nothing is
- * any more. */
-static bool may_be_told(const struct subscriber *subscriber, const struct catchup *catchup)
-{
-    return catchup->round.target > catchup->pin && catchup->round.target <= subscriber->pin;
-}
-
-static void tell_target(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
-{
-    struct buf text = BUF_INIT(256);
-    endpoints_say_position(crowd->beats.endpoints, catchup->format, &text,
-                           at(crowd, catchup->round.target));
-    catchup->pin = SUBSCRIBER_UNPINNED;
-    catchup->blob = blob_new(buf_slice(&text));
-    buf_free(&text);
-    transmit(crowd, subscriber, catchup);
-}
-
-/* The answer is out: the next step of the round, or its end. */
-static void answered(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
-{
-    blob_unref(catchup->blob);
-    catchup->blob = NULL;
-    catchup->hello = false;
-    if (subscriber->narrowed && !catchup->done) {
-        start_narrowed(crowd, subscriber, catchup);
-        return;
-    }
-    if (!catchup->done) {
-        subscriber_move(subscriber, SUBSCRIBER_ASKING);
-        ask(crowd, catchup);
-        return;
-    }
-    if (may_be_told(subscriber, catchup)) {
-        tell_target(crowd, subscriber, catchup);
-        return;
-    }
-    subscriber->position = catchup->round.target;
-    catchup_free(catchup);
-    granted(crowd, subscriber);
-}
-
-/* Sends an answer, now or when the connection is free again. */
-static void transmit(struct crowd *crowd, struct subscriber *subscriber, struct catchup *catchup)
-{
-    struct conn *conn = subscriber->conn;
-    catchup->unsent = conn_busy(conn);
-    if (!catchup->unsent && catchup->blob->len == 0) { /* many scopes, nothing new in these */
-        answered(crowd, subscriber, catchup);
-        return;
-    }
-    if (!catchup->unsent) {
-        /* `ready` grants what all scopes have; less than before where one is added from the past.
-         * Until the round is over no heartbeat may say more. */
-        if (catchup->hello) {
-            subscriber->position = catchup->round.from;
-            subscriber->greeting = false;
-            subscriber_settle(subscriber);
-        }
-        const struct piece piece = {.blob = catchup->blob, .to = catchup->blob->len};
-        switch (conn_send(conn, &piece, 1, NULL)) {
-        case CONN_SENT:
-            answered(crowd, subscriber, catchup);
-            return;
-        case CONN_GONE:
-            catchup_free(catchup);
-            return;
-        case CONN_CUT:
-            crowd->cuts++;
-        }
-    }
-    subscriber->catchup = catchup;
-    if (subscriber->state != SUBSCRIBER_SENDING)
-        subscriber_move(subscriber, SUBSCRIBER_SENDING);
-}
-
-/* A live subscriber has scopes to be greeted: it leaves the last finished tick by a round. */
-static void begin_added(struct crowd *crowd, struct subscriber *subscriber)
-{
-    subscriber->position = crowd->ticked;
-    crowd->behind++;
-    start_round(crowd, subscriber, NULL);
-}
-
 static void take_answer(struct crowd *crowd, struct catchup *catchup)
 {
     struct conn *conn = conn_find(crowd->options.server, catchup->conn);
@@ -303,68 +164,21 @@ static void take_answer(struct crowd *crowd, struct catchup *catchup)
         catchup_free(catchup);
         return;
     }
-    CHECK(subscriber->state == SUBSCRIBER_OPENING || subscriber->state == SUBSCRIBER_ASKING);
     end_some_time(crowd, subscriber, catchup->ends);
     catchup->ends = false;
-    if (subscriber->narrowed && subscriber->state == SUBSCRIBER_ASKING) {
-        start_narrowed(crowd, subscriber, catchup);
-        return;
-    }
-    transmit(crowd, subscriber, catchup);
+    stragglers_answer(&crowd->stragglers, subscriber, catchup);
 }
 
 void crowd_writable(struct crowd *crowd, struct conn *conn)
 {
     struct subscriber *subscriber = conn_user(conn);
-    if (subscriber->closing) {
+    if (subscriber->closing)
         crowd_close(crowd, conn, subscriber->closing);
-        return;
-    }
-    struct catchup *catchup = subscriber->catchup;
-    subscriber->catchup = NULL;
-    if (subscriber->state == SUBSCRIBER_SENDING && catchup->unsent && subscriber->narrowed)
-        start_narrowed(crowd, subscriber, catchup);
-    else if (subscriber->state == SUBSCRIBER_SENDING && catchup->unsent)
-        transmit(crowd, subscriber, catchup);
-    else if (subscriber->state == SUBSCRIBER_SENDING)
-        answered(crowd, subscriber, catchup);
-    else if (subscriber->state == SUBSCRIBER_CUT && catchup && subscriber->narrowed)
-        start_narrowed(crowd, subscriber, catchup);
-    else if (subscriber->state == SUBSCRIBER_CUT && catchup)
-        start_round(crowd, subscriber, catchup);
-    else if (subscriber->state == SUBSCRIBER_CUT)
-        granted(crowd, subscriber);
-    else if (subscriber->state == SUBSCRIBER_LIVE && subscriber->n_added > 0)
-        begin_added(crowd, subscriber);
+    else
+        stragglers_writable(&crowd->stragglers, subscriber, crowd->ticked);
 }
 
 /* ---- ticks ---- */
-
-/* Behind from here on: what is in flight will have granted `position`. */
-static void cut(struct crowd *crowd, struct subscriber *subscriber, uint64_t position)
-{
-    subscriber->position = position;
-    crowd->cuts++;
-    crowd->behind++;
-    subscriber_move(subscriber, SUBSCRIBER_CUT);
-}
-
-/* The pieces up to `fell` will arrive. Where it is the last one, nothing of this tick is missing.
- * Otherwise a round starts from before it, without the notices that were sent. */
-static void cut_in(struct crowd *crowd, struct subscriber *subscriber, const struct gather *gather,
-                   unsigned fell)
-{
-    if (fell == gather->n - 1) {
-        cut(crowd, subscriber, crowd->pass.tick->position);
-        return;
-    }
-    cut(crowd, subscriber, crowd->pass.tick->previous);
-    CHECK(subscriber->n_added == 0); /* a live one is idle only without */
-    subscriber->catchup = from_here(crowd, subscriber, subscriber->position);
-    for (unsigned i = 0; i <= fell; i++)
-        if (gather->notices[i])
-            subscriber->catchup->scopes[gather->places[i]].notice_after = gather->notices[i];
-}
 
 static void deliver(struct crowd *crowd, uint64_t id)
 {
@@ -373,7 +187,7 @@ static void deliver(struct crowd *crowd, uint64_t id)
     if (!subscriber || subscriber->state != SUBSCRIBER_LIVE)
         return;
     if (conn_busy(conn)) { /* a heartbeat is still in flight */
-        cut(crowd, subscriber, crowd->pass.tick->previous);
+        stragglers_cut(&crowd->stragglers, subscriber, crowd->pass.tick->previous);
         return;
     }
     struct gather gather;
@@ -381,12 +195,13 @@ static void deliver(struct crowd *crowd, uint64_t id)
     if (subscriber->pin >= crowd->pass.tick->position)
         position = pass_position(&crowd->pass, (enum format)subscriber->format,
                                  crowd->beats.endpoints, crowd->options.epoch);
-    gather_tick(&gather, crowd->pass.tick, crowd->roster, subscriber, position, ++crowd->gathering);
+    gather_tick(&gather, crowd->pass.tick, crowd->roster, subscriber, position,
+                roster_stamp(crowd->roster));
     end_some_time(crowd, subscriber, gather.ends && !gather.full);
     if (gather.full) {
         /* Nothing was written: the round starts at once. */
-        cut(crowd, subscriber, crowd->pass.tick->previous);
-        start_round(crowd, subscriber, NULL);
+        stragglers_cut(&crowd->stragglers, subscriber, crowd->pass.tick->previous);
+        stragglers_writable(&crowd->stragglers, subscriber, crowd->ticked);
         return;
     }
     unsigned fell = 0;
@@ -397,7 +212,7 @@ static void deliver(struct crowd *crowd, uint64_t id)
         crowd->deliveries++;
         break;
     case CONN_CUT:
-        cut_in(crowd, subscriber, &gather, fell);
+        stragglers_cut_in(&crowd->stragglers, subscriber, crowd->pass.tick, &gather, fell);
         break;
     case CONN_GONE:
         break;
@@ -411,7 +226,7 @@ static void finish_tick(struct crowd *crowd)
     struct mail_ticked *ticked = mem_new(sizeof *ticked);
     ticked->mail.kind = MAIL_TICKED;
     ticked->worker = crowd->options.worker;
-    crowd->options.post(crowd->options.ctx, &ticked->mail);
+    post(crowd, &ticked->mail);
 }
 
 /* ---- the hub's mails ---- */
@@ -646,22 +461,6 @@ static bool is_promised(const struct crowd *crowd, const struct subscriber *subs
     return crowd->promised > 0 && subscriber->opened_s <= crowd->raised_s;
 }
 
-/* Takes a seat; one that is held moves to the end, and nobody else has to know. */
-static void seat(struct crowd *crowd, struct subscriber *subscriber,
-                 const struct crowd_scope *scope)
-{
-    uint32_t held = subscriber_find(subscriber, scope->name);
-    if (held == subscriber->n_places) {
-        uint32_t place = subscriber_put(subscriber, scope->since);
-        roster_join(crowd->roster, scope->name, subscriber, subscriber->places, place);
-        return;
-    }
-    struct roster_place taken = subscriber_take(subscriber, held);
-    uint32_t place = subscriber_put(subscriber, scope->since);
-    subscriber->places[place] = taken;
-    taken.scope->seats[taken.seat].place = place;
-}
-
 void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
                 const struct crowd_scope *scopes, size_t n, struct str head, uint64_t now)
 {
@@ -677,7 +476,7 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
     beats_add(&crowd->beats, subscriber, now);
     /* Seats first, then the ask: from here on every tick that touches the scopes is noticed. */
     for (size_t i = 0; i < n; i++)
-        seat(crowd, subscriber, &scopes[i]);
+        subscriber_sit(subscriber, crowd->roster, scopes[i].name, scopes[i].since);
     conn_set_user(conn, subscriber);
     conn_stream(conn);
     crowd->subscribers++;
@@ -693,19 +492,16 @@ void crowd_open(struct crowd *crowd, struct conn *conn, enum format format,
         subscriber_move(subscriber, SUBSCRIBER_LIVE);
         return;
     }
-    crowd->behind++;
-    struct catchup *catchup = from_here(crowd, subscriber, 0);
-    catchup->blob = at_once ? NULL : blob_new(head);
-    ask(crowd, catchup);
+    stragglers_open(&crowd->stragglers, subscriber, at_once ? NULL : blob_new(head));
 }
 
 void crowd_add(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scopes, size_t n)
 {
     struct subscriber *subscriber = conn_user(conn);
     for (size_t i = 0; i < n; i++)
-        seat(crowd, subscriber, &scopes[i]);
+        subscriber_sit(subscriber, crowd->roster, scopes[i].name, scopes[i].since);
     if (n > 0 && subscriber->state == SUBSCRIBER_LIVE && !conn_busy(conn))
-        begin_added(crowd, subscriber);
+        stragglers_ask(&crowd->stragglers, subscriber, crowd->ticked);
 }
 
 void crowd_grant(struct crowd *crowd, struct conn *conn, const struct crowd_scope *scope)
@@ -837,8 +633,7 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
     struct subscriber *subscriber = conn_user(conn);
     conn_set_user(conn, NULL);
     clients_remove(&crowd->clients, conn_id(conn));
-    if (subscriber->state != SUBSCRIBER_LIVE)
-        crowd->behind--;
+    stragglers_leave(&crowd->stragglers, subscriber);
     crowd->subscribers--;
     struct mail_endpoint *counts = counts_of(crowd, (enum format)subscriber->format);
     if (counts)
@@ -852,7 +647,6 @@ void crowd_closed(struct crowd *crowd, struct conn *conn)
         roster_leave(crowd->roster, &subscriber->places[i]);
     if (subscriber->places != &subscriber->one)
         free(subscriber->places);
-    catchup_free(subscriber->catchup);
     free(subscriber->added);
     free(subscriber);
 }
@@ -941,11 +735,11 @@ void crowd_look(const struct crowd *crowd, struct mail_look *look, uint64_t now)
 void crowd_stats(const struct crowd *crowd, struct mail_stats *stats)
 {
     stats->subscribers = crowd->subscribers;
-    stats->behind = crowd->behind;
+    stats->behind = crowd->stragglers.n;
     stats->scopes = (unsigned)roster_scopes(crowd->roster);
     stats->deliveries = crowd->deliveries;
-    stats->cuts = crowd->cuts;
-    stats->rounds = crowd->rounds;
+    stats->cuts = crowd->stragglers.cuts;
+    stats->rounds = crowd->stragglers.rounds;
     stats->heartbeats = crowd->heartbeats;
     memcpy(stats->close_codes, crowd->close_codes, sizeof stats->close_codes);
     memcpy(stats->endpoints, crowd->endpoints, sizeof stats->endpoints);

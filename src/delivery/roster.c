@@ -14,6 +14,7 @@ struct roster {
     struct table scopes;
     struct table families;
     struct roster_family every;
+    uint64_t stamps;
 };
 
 static uint32_t cell_hash(const void *item)
@@ -161,6 +162,11 @@ struct roster_family *roster_find_family(const struct roster *roster, struct str
 struct roster_family *roster_every(struct roster *roster)
 {
     return &roster->every;
+}
+
+uint64_t roster_stamp(struct roster *roster)
+{
+    return ++roster->stamps;
 }
 
 struct roster_scope *roster_next(const struct roster *roster, size_t *cursor)

@@ -79,6 +79,8 @@ struct roster_scope *roster_find(const struct roster *roster, struct str scope);
 struct roster_family *roster_find_family(const struct roster *roster, struct str family);
 /* "*", above all. */
 struct roster_family *roster_every(struct roster *roster);
+/* One that no family has as its `sent`. */
+uint64_t roster_stamp(struct roster *roster);
 /* Every scope: start with *cursor = 0, NULL at the end. */
 struct roster_scope *roster_next(const struct roster *roster, size_t *cursor);
 size_t roster_scopes(const struct roster *roster);

@@ -21,7 +21,9 @@ void subscriber_move(struct subscriber *subscriber, enum subscriber_state to)
     subscriber->state = to & 0x3f;
 }
 
-uint32_t subscriber_put(struct subscriber *subscriber, uint64_t since)
+/* Makes room for one more place, the last one, which is to be greeted from `since`; says which it
+ * is. The caller fills it. */
+static uint32_t put(struct subscriber *subscriber, uint64_t since)
 {
     uint32_t n = subscriber->n_places++;
     if (n == 0) {
@@ -87,4 +89,19 @@ uint32_t subscriber_find(const struct subscriber *subscriber, struct str scope)
     while (i < subscriber->n_places && !str_equal(subscriber->places[i].scope->cell.name, scope))
         i++;
     return i;
+}
+
+void subscriber_sit(struct subscriber *subscriber, struct roster *roster, struct str scope,
+                    uint64_t since)
+{
+    uint32_t held = subscriber_find(subscriber, scope);
+    if (held == subscriber->n_places) {
+        uint32_t place = put(subscriber, since);
+        roster_join(roster, scope, subscriber, subscriber->places, place);
+        return;
+    }
+    struct roster_place taken = subscriber_take(subscriber, held);
+    uint32_t place = put(subscriber, since);
+    subscriber->places[place] = taken;
+    taken.scope->seats[taken.seat].place = place;
 }

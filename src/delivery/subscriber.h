@@ -65,9 +65,10 @@ struct subscriber {
 /* The one function that moves. A move that the table does not have is a bug of ours. */
 void subscriber_move(struct subscriber *subscriber, enum subscriber_state to);
 
-/* Makes room for one more place, the last one, which is to be greeted from `since`; says which it
- * is. The caller fills it. */
-uint32_t subscriber_put(struct subscriber *subscriber, uint64_t since);
+/* Takes a seat in the scope, to be greeted from `since`. One that it has already moves to the end,
+ * and nobody else has to know. */
+void subscriber_sit(struct subscriber *subscriber, struct roster *roster, struct str scope,
+                    uint64_t since);
 /* Takes one out; the caller has it now. The others keep their order: those to be greeted stay
  * last. */
 struct roster_place subscriber_take(struct subscriber *subscriber, uint32_t place);
