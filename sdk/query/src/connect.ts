@@ -2,7 +2,7 @@
 
 import { Query } from '@tanstack/query-core'
 import type { InvalidateOptions, InvalidateQueryFilters, QueryClient, QueryKey } from '@tanstack/query-core'
-import type { StaleEvent, UnstaleClient } from '@unstale/client'
+import type { ScopeAnswer, StaleEvent, UnstaleClient } from '@unstale/client'
 import { pendingMutations } from './hold.ts'
 import { keyCovers, scopeCovers } from './match.ts'
 import { createScheduler } from './scheduler.ts'
@@ -126,7 +126,7 @@ export function connectQueryClient(
   }
 
   function fromServer(event: StaleEvent): readonly { key: QueryKey; eager?: boolean }[] {
-    if (!options.map || event.keys.some((key) => key.length === 0)) return event.keys.map((key) => ({ key }))
+    if (!options.map || event.keys.some((key) => !key.length)) return event.keys.map((key) => ({ key }))
     return options.map(event) ?? [{ key: [] }]
   }
 
@@ -164,9 +164,13 @@ export function connectQueryClient(
   const unsubscribes = [
     queryClient.getQueryCache().subscribe((event) => {
       const { query } = event
-      const { data, dataUpdatedAt, dataUpdateCount } = query.state
+      const { data, dataUpdatedAt, dataUpdateCount, isInvalidated } = query.state
       const { type, manual } = ('action' in event ? event.action : event) as { type: string; manual?: boolean }
-      if (type === 'added') limit(query)
+      if (type === 'added') {
+        limit(query)
+        /* By the page that wrote the snapshot; the next write into the cache would clear it. */
+        if (isInvalidated) mark([{ scope: '*', key: [], from: 'restored', due: 0 }], [query])
+      }
       /* `initialData` that does not say how old it is passes for new, and is often taken from another query. */
       if (data !== undefined && /^(added|setState)$/.test(type)) onSeed(query, dataUpdatedAt, !dataUpdateCount && !query.options.initialDataUpdatedAt)
       else if (manual && dataUpdateCount < 2) onSeed(query, Infinity, true)
@@ -181,7 +185,10 @@ export function connectQueryClient(
     /* Whatever is in the cache or on its way was asked for before this `ready`. Only `exact` says that the marks which
      * follow are all that happened since; for the rest the change may lie between that fetch and the stream's opening. */
     client.onReady(({ scopes, spread }) => {
-      for (const scope in scopes) if (scopes[scope] !== 'exact') takeAll([scope], scopes[scope] === 'reset' ? 'reset' : 'ready', spread)
+      for (const scope in scopes) {
+        const answer = scopes[scope] as ScopeAnswer
+        if (answer !== 'exact') takeAll([scope], answer, spread)
+      }
     }),
   ]
   if (client.getState().connection) takeAll(['*'], 'attach', 0)

@@ -18,7 +18,7 @@ export interface Rule<Data = Readonly<Record<string, unknown>>> {
   /** `invalidate`, the default: what is shown is fetched now and the rest when it is shown. `refetch`: all of it, now. */
   then?: 'invalidate' | 'refetch' | 'nothing'
   /** Writes what came with the change into cached data; gives undefined to leave it alone. */
-  patch?: (cached: unknown, change: ScopedChange<Data>) => unknown
+  patch?: (cached: any, change: ScopedChange<Data>) => unknown
 }
 
 export type Derive<Data = Readonly<Record<string, unknown>>> = (change: ScopedChange<Data>) => readonly (QueryKey | Rule<Data>)[] | QueryKey

@@ -120,8 +120,8 @@ export function createScheduler(
     const debt = debts.get(query)
     if (!debt) return
     if (event.type === 'removed') debts.delete(query)
-    else if (event.type === 'observerAdded' || event.type === 'observerOptionsUpdated') pumpSoon()
-    if (event.type !== 'updated') return
+    /* It is shown now, or enabled. */
+    if (event.type !== 'updated') return pumpSoon()
     const { action } = event
     if (action.type === 'fetch') {
       debt.inFlight = true

@@ -283,6 +283,27 @@ describe('the persisted snapshot', () => {
     expect(unstale.waiting).toEqual([])
   })
 
+  test('a mark that was applied is not forgotten when data is written into the restored cache before the query is shown', async () => {
+    const stored: Stored = { snapshot: null, writes: 0 }
+    connect()
+    const page = watch(queryClient, backend, ['row'])
+    await pass(2000)
+    page.unmount()
+    backend.change()
+    client.stale('all', [['row']])
+    await pass(10)
+    await persistQueryClientSave({ queryClient: queryClient as never, persister: livePersister(persister(stored), positioned('e-7'), queryClient) as never })
+
+    const next = createQueryClient()
+    connectQueryClient(next, client)
+    await persistQueryClientRestore({ queryClient: next as never, persister: livePersister(persister(stored), positioned(null), next) as never })
+    await pass(1)
+    next.setQueryData(['row'], 77)
+    const again = watch(next, backend, ['row'])
+    await pass(2000)
+    expect(again.data).toBe(1)
+  })
+
   test('without one, or with one that cannot be read, it connects without a position', async () => {
     const none = positioned(null)
     await livePersister(persister({ snapshot: null, writes: 0 }), none, queryClient).restoreClient()
