@@ -319,12 +319,30 @@ static void free_names(struct names *names)
     free(names->items);
 }
 
+/* A followed family that has grown beyond the limit: as much is said as where it is opened. Who
+ * speaks on a WebSocket goes on without this scope, and knows; the others come back to be told. */
+static void say_too_many(struct guests *guests, struct conn *conn, struct str scope)
+{
+    enum format format = crowd_format(conn);
+    if (!format_is_websocket(format) || format_is_dialect(format)) {
+        crowd_close(guests->options.crowd, conn, CLOSE_CODE_BAD_MESSAGE);
+        return;
+    }
+    struct buf text = BUF_INIT(4096);
+    events_error(&text, format, scope, TOO_MANY_SCOPES);
+    session_say(guests->options.crowd, conn, buf_slice(&text));
+    buf_free(&text);
+}
+
 static void add_scope(struct guests *guests, struct conn *conn, struct str scope)
 {
     const struct crowd_scope added = {.name = scope, .since = CATCHUP_LOST};
-    if (crowd_closing(conn) || crowd_holds(conn, scope) ||
-        crowd_held(conn) >= guests->options.scopes_max)
+    if (crowd_closing(conn) || crowd_holds(conn, scope))
         return;
+    if (crowd_held(conn) >= guests->options.scopes_max) {
+        say_too_many(guests, conn, scope);
+        return;
+    }
     guests->stats.granted++;
     crowd_grant(guests->options.crowd, conn, &added);
 }

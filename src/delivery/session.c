@@ -16,8 +16,6 @@ enum {
     SESSION_HELD_MAX = 64 * 1024,
 };
 
-#define TOO_MANY "too many scopes in one subscription (limits: scopes)"
-
 struct session {
     struct ws_reader reader;
     struct buf replies;
@@ -108,7 +106,7 @@ static void subscribe(struct talk *talk, const json_t *names, const json_t *posi
     for (size_t i = 0; i < scopes.n && held + more > options->scopes_max; i++)
         more -= crowd_holds(talk->conn, scopes.items[i].name);
     if (held + more > options->scopes_max) {
-        say_error(talk, (struct str){0}, TOO_MANY);
+        say_error(talk, (struct str){0}, TOO_MANY_SCOPES);
     } else if (scopes.n > 0) {
         for (size_t i = 0; i < scopes.n_families; i++)
             guests_follow(options->guests, talk->conn, scopes.families[i]);
@@ -229,7 +227,7 @@ static void on_text(struct talk *talk, struct str text)
         say_error(talk, (struct str){0}, "\"scopes\" is an array of scope names");
     else if (verb->scopes &&
              json_array_size(json_object_get(message, "scopes")) > talk->options->scopes_max)
-        say_error(talk, (struct str){0}, TOO_MANY);
+        say_error(talk, (struct str){0}, TOO_MANY_SCOPES);
     else
         verb->act(talk, message);
     json_decref(message);

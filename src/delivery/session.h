@@ -23,6 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Said where `limits: scopes` is met on an open WebSocket. */
+#define TOO_MANY_SCOPES "too many scopes in one subscription (limits: scopes)"
+
 struct session_options {
     struct crowd *crowd;
     struct guests *guests;

@@ -408,6 +408,30 @@ test('a token that names nobody has what its claims say, in whichever message it
   assert.equal(await server.metric('unstale_members'), 0)
 })
 
+test('a family that grows beyond the limit of scopes is not followed silently: an error for each scope that is left out, or the end', async (t) => {
+  const server = await serve(t, secured({}, { limits: { scopes: 3 } }))
+  const token = (n: number): string => mint({ sub: '7', projects: Array.from({ length: n }, (_, i) => i), exp: within(600) })
+  const stream = await open(t, server, { scopes: ['project:*'], headers: bearer(token(2)) })
+  await stream.opened()
+  stream.say({ type: 'token', token: token(5) })
+  const held = new Set(Object.keys((await stream.next('ready')).data.scopes))
+  const left = [await stream.refusedWith(), await stream.refusedWith()]
+  for (const { error } of left) assert.match(error, /too many scopes in one subscription/)
+  assert.deepEqual([...held, ...left.map(({ scope }) => scope)].sort(), [0, 1, 2, 3, 4].map((n) => `project:${n}`))
+
+  /* By a reload, where the page cannot be told by a message: it comes back and is told by the status. */
+  const followed = ['project:a', 'project:b', 'project:c']
+  const sse = await subscribe(t, server, { scopes: ['project:*'], headers: bearer(token(1)) })
+  await sse.opened()
+  writeFileSync(server.file, JSON.stringify(secured({ scopes: [...SCOPES, ...followed] }, { limits: { scopes: 3 } })))
+  server.child.kill('SIGHUP')
+  assert.equal((await sse.next('closed')).data.code, 4400)
+  await sse.end()
+  const refused = await server.ask('/v1/stream?scope=project:*', { headers: bearer(token(1)) })
+  assert.equal(refused.status, 400)
+  assert.match(refused.body, /more than 3 scopes/)
+})
+
 test('hundreds of streams are looked at after a reload, and only what is no more theirs ends', async (t) => {
   const limits = { connections_per_user: 1000, connections_per_token: 1000 }
   const server = await serve(t, secured({ scopes: ['a', 'b'] }, { limits, threads: 2 }))
