@@ -5,26 +5,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
-import { createServer, defaultServerConditions } from 'vite'
+import { pageModule } from '../../ui/test/lib/page-module.ts'
 
-const root = join(import.meta.dirname, '..', 'ui')
+const example = join(import.meta.dirname, '..')
 
-test('useSSEContext outside of its provider says what is missing', async () => {
-  const server = await createServer({
-    root,
-    server: { middlewareMode: true, ws: false },
-    ssr: { resolve: { conditions: ['unstale-source', ...defaultServerConditions] } },
-    appType: 'custom',
-    logLevel: 'error',
-  })
-  try {
-    const { useSSEContext } = (await server.ssrLoadModule('/src/providers/sse-provider.tsx')) as { useSSEContext: () => unknown }
-    const Lost = () => {
-      useSSEContext()
-      return null
-    }
-    assert.throws(() => renderToString(createElement(Lost)), /useSSEContext must be used within SSEProvider/)
-  } finally {
-    await server.close()
+test('useSSEContext outside of its provider says what is missing', async (t) => {
+  const { useSSEContext } = await pageModule<{ useSSEContext: () => unknown }>(t, example, '/src/providers/sse-provider.tsx')
+  const Lost = () => {
+    useSSEContext()
+    return null
   }
+  assert.throws(() => renderToString(createElement(Lost)), /useSSEContext must be used within SSEProvider/)
 })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { createServer, defaultServerConditions } from 'vite'
+import { pageModule } from '../../ui/test/lib/page-module.ts'
 
 const example = join(import.meta.dirname, '..')
 
@@ -14,15 +14,7 @@ async function liveUrl(t: TestContext, settings: Record<string, string>): Promis
   t.after(() => {
     for (const name of Object.keys(settings)) delete process.env[name]
   })
-  const server = await createServer({
-    root: join(example, 'ui'),
-    server: { middlewareMode: true, ws: false },
-    ssr: { resolve: { conditions: ['unstale-source', ...defaultServerConditions] } },
-    appType: 'custom',
-    logLevel: 'error',
-  })
-  t.after(() => server.close())
-  return ((await server.ssrLoadModule('/src/services/cacheInvalidationService.ts')) as { liveUrl: (named: string | null) => string }).liveUrl
+  return (await pageModule<{ liveUrl: (named: string | null) => string }>(t, example, '/src/services/cacheInvalidationService.ts')).liveUrl
 }
 
 test('without a setting the live connection is where the backend says, or where the page is', async (t) => {

@@ -19,8 +19,17 @@ export interface UseSSEReturn {
   reconnect: () => void
 }
 
-/** What the client of the SDK is made with, so that it gives up as the document says. */
-export const SSE_LIMITS = { backoffBase: 1000, backoffCeiling: 30_000, maxAttempts: 10 } as const
+const RECONNECT_BASE_DELAY = 1000
+const RECONNECT_MAX_DELAY = 30_000
+const RECONNECT_MAX_ATTEMPTS = 10
+
+/** What the client of the SDK is made with, so that it gives up as the document says: the SDK counts what failed, and the first
+ *  to fail is the connection itself. */
+export const SSE_LIMITS = {
+  backoffBase: RECONNECT_BASE_DELAY,
+  backoffCeiling: RECONNECT_MAX_DELAY,
+  maxAttempts: 1 + RECONNECT_MAX_ATTEMPTS,
+} as const
 
 export function useSSE({ live, enabled = true, onConnectionChange }: SSEOptions & { live: Live }): UseSSEReturn {
   const { client } = live
@@ -34,7 +43,9 @@ export function useSSE({ live, enabled = true, onConnectionChange }: SSEOptions 
 
   useEffect(() => (enabled ? live.start() : undefined), [enabled, live])
 
-  useEffect(() => told.current?.(connectionState), [connectionState])
+  useEffect(() => {
+    told.current?.(connectionState)
+  }, [connectionState])
 
   useEffect(
     () =>
