@@ -244,7 +244,7 @@ static const struct setting SETTINGS[] = {
     COUNT("limits", "families", config, limits.families, 0, 1000000, "1000",
           "Families of scopes besides those of the rules; beyond it their marks go to everyone."),
     COUNT("limits", "connections", config, limits.connections, 1, 10000000, "100000",
-          "Open connections in total, an even share of them for each of threads; one more gets 503."),
+          "Open connections in total, an even share of them for each of threads; one more is refused for now."),
     COUNT("limits", "connections_per_user", config, limits.connections_per_user, 1, 1000000, "20",
           "Open streams of one user; one more gets 429. With auth: none nobody is known by name."),
     COUNT("limits", "connections_per_token", config, limits.connections_per_token, 0, 1000000, "20",
