@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_MAGIC "unstale-state 1\n"
+#define STATE_NAME  "unstale-state "
+#define STATE_MAGIC STATE_NAME "1\n"
 
 enum { STATE_MAX = 1 << 30, STATE_SOURCES_MAX = 64 };
 
@@ -91,12 +92,37 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
+/* Of any version, or torn. Whoever names a file of his own by mistake, his database perhaps, finds
+ * it as it was. */
+static bool is_ours(int fd, const char *path, struct err *err)
+{
+    char bytes[sizeof STATE_NAME - 1];
+    struct stat info;
+    ssize_t n = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= STATE_MAX
+                    ? pread(fd, bytes, sizeof bytes, 0)
+                    : -1;
+    return (n >= 0 && memcmp(bytes, STATE_NAME, (size_t)n) == 0) ||
+           err_set(err, "state file %s: what stands there is not one of ours, and is left alone",
+                   path);
+}
+
+static bool may_replace(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool ok = fd < 0 || is_ours(fd, path, err);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 bool state_write(const char *path, const struct state *state, struct err *err)
 {
     struct buf out = BUF_INIT(STATE_MAX);
     struct buf temporary = BUF_INIT(4096);
     int fd = -1;
     bool ok = false;
+    if (!may_replace(path, err))
+        return false;
     buf_text(&out, STATE_MAGIC);
     put_u64(&out, state->rules);
     put_str(&out, state->hub);
@@ -162,6 +188,8 @@ bool state_take(const char *path, struct state *state, struct err *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? false : err_set(err, "state file %s: %s", path, strerror(errno));
+    if (!is_ours(fd, path, err))
+        goto out;
     /* Unlinked before it is used: whatever happens from here on, it is not used twice. A power cut
      * must not bring it back either: the same epoch would hand out the same positions again. */
     if (fstat(fd, &info) != 0 || unlink(path) != 0) {
@@ -169,10 +197,6 @@ bool state_take(const char *path, struct state *state, struct err *err)
         goto out;
     }
     sync_folder(path);
-    if (!S_ISREG(info.st_mode) || info.st_size > STATE_MAX) {
-        err_set(err, "state file %s: not one of ours", path);
-        goto out;
-    }
     state->_bytes = mem_new((size_t)info.st_size + 1);
     size_t n = 0;
     ssize_t got;

@@ -1,7 +1,8 @@
 /* state: the file that carries an orderly stop over to the next start.
  *
  * Read and unlinked in one go: a crash after that finds no file, and so begins a new
- * epoch. Written whole or not at all (temporary file, fsync, rename), mode 0600.
+ * epoch. Written whole or not at all (temporary file, fsync, rename), mode 0600. A file that is not
+ * one of ours is neither removed nor replaced.
  *
  *     "unstale-state 1\n" · rules hash · hub bytes · n × (source name, cursor) · SipHash of all
  */

@@ -84,11 +84,28 @@ static void a_file_with_any_bit_flipped_or_cut_anywhere_is_not_used(void **unuse
         write_file(bytes, n);
         assert_false(state_take(path, &state, &err));
         assert_true(err.text[0]);
+        unlink(path); /* flipped in its name, it is somebody else's */
         bytes[i] ^= 0x10;
         write_file(bytes, i);
         assert_false(state_take(path, &state, &err));
         assert_int_equal(access(path, F_OK), -1);
     }
+}
+
+static void what_is_not_ours_is_left_as_it_is(void **unused)
+{
+    static const char theirs[] = "SQLite format 3";
+    char bytes[64];
+    struct state state = {.hub = STR("x")};
+    struct err err = ERR_INIT;
+    write_file(theirs, sizeof theirs);
+    assert_false(state_write(path, &state, &err));
+    assert_non_null(strstr(err.text, "not one of ours"));
+    assert_false(state_take(path, &state, &err));
+    assert_non_null(strstr(err.text, "not one of ours"));
+    assert_int_equal(read_file(bytes, sizeof bytes), sizeof theirs);
+    assert_memory_equal(bytes, theirs, sizeof theirs);
+    unlink(path);
 }
 
 static void a_folder_that_cannot_be_written_is_said(void **unused)
@@ -107,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_comes_back_once),
         cmocka_unit_test(a_file_with_any_bit_flipped_or_cut_anywhere_is_not_used),
+        cmocka_unit_test(what_is_not_ours_is_left_as_it_is),
         cmocka_unit_test(a_folder_that_cannot_be_written_is_said),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
