@@ -224,7 +224,7 @@ static void write_delivery_metrics(const struct report *report, struct buf *out)
         {"unstale_connections_accepted_total", METRICS_COUNTER, all.server.accepted,
          "Connections accepted."},
         {"unstale_connections_refused_total", METRICS_COUNTER, all.server.refused,
-         "Connections over the limit: 503."},
+         "Connections over the limit, refused."},
         {"unstale_accept_pauses_total", METRICS_COUNTER, all.server.pauses,
          "Times that accepting paused for want of descriptors or memory; raise LimitNOFILE."},
         {"unstale_requests_total", METRICS_COUNTER, all.server.requests, "HTTP requests."},
