@@ -5,7 +5,7 @@
 export function keyCovers(mark: unknown, key: unknown): boolean {
   if (mark === key) return true
   if (isObject(mark)) return isObject(key) && Object.keys(mark).every((name) => keyCovers(mark[name], key[name]))
-  return !isObject(key) && (typeof mark === 'number' || typeof key === 'number') && `${mark}` === `${key}`
+  return !isObject(key) && (typeof mark === 'number') !== (typeof key === 'number') && `${mark}` === `${key}`
 }
 
 /** `*` covers every scope and `project:*` those that begin with `project:`. A query may itself be tied to such a family,
@@ -20,5 +20,5 @@ function familyOf(scope: string): string {
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return Object(value) === value
+  return typeof value === 'object' && value !== null
 }

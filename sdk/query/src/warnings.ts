@@ -9,7 +9,8 @@ export interface Warnings {
   dispose(): void
 }
 
-const addresses = new Map<string, number>()
+/** Of the page, as long as a query client is connected to them. */
+const connected = new Set<{ client: object; url: string | undefined }>()
 
 export function createWarnings(queryClient: QueryClient, client: { readonly url?: string; getState(): { live: boolean } }): Warnings {
   const said = new Set<string>()
@@ -20,11 +21,13 @@ export function createWarnings(queryClient: QueryClient, client: { readonly url?
     console.warn(`[unstale] ${message}`)
   }
   const { url } = client
-  if (url !== undefined) {
-    const count = (addresses.get(url) ?? 0) + 1
-    addresses.set(url, count)
-    if (count > 1) say('second', `a second connection to ${url || 'the own origin'}: one client serves the whole page`)
-  }
+  const mine = { client, url }
+  connected.add(mine)
+  /* Not at once: the one of before, of another user, may be about to go. */
+  const later = setTimeout(() => {
+    const second = [...connected].some((one) => one.url === url && one.client !== client)
+    if (second && url !== undefined) say('second', `a second connection to ${url || 'the own origin'}: one client serves the whole page`)
+  })
   return {
     marked(query) {
       live.add(query)
@@ -40,7 +43,8 @@ export function createWarnings(queryClient: QueryClient, client: { readonly url?
       if (key.length > 0) say('unmatched', `the pushed key ${JSON.stringify(key)} matches no query; \`unstale explain\` shows what a change marks`)
     },
     dispose() {
-      if (url !== undefined) addresses.set(url, (addresses.get(url) ?? 1) - 1)
+      clearTimeout(later)
+      connected.delete(mine)
     },
   }
 }

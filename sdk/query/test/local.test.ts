@@ -504,15 +504,32 @@ describe('development warnings come once each', () => {
     expect(warned).toEqual([expect.stringContaining('onSettled')])
   })
 
-  test('a second connection to the same address', () => {
-    const addressed = Object.assign(client, { url: 'http://one.test' })
-    const stop = connectQueryClient(queryClient, addressed)
-    const second = connectQueryClient(createQueryClient(), addressed)
+  test('a second connection to the same address', async () => {
+    const addressed = () => Object.assign(new FakeClient(), { url: 'http://one.test' })
+    const one = addressed()
+    const stop = connectQueryClient(queryClient, one)
+    const another = connectQueryClient(createQueryClient(), one)
+    await pass(10)
+    expect(warned).toEqual([])
+    another()
+    const second = connectQueryClient(createQueryClient(), addressed())
+    await pass(10)
     expect(warned).toEqual([expect.stringContaining('second connection')])
     stop()
     second()
-    connectQueryClient(createQueryClient(), addressed)()
+    connectQueryClient(createQueryClient(), one)()
+    await pass(10)
     expect(warned).toHaveLength(1)
+  })
+
+  test('but not where one user takes the place of another', async () => {
+    const addressed = () => Object.assign(new FakeClient(), { url: 'http://one.test' })
+    const before = connectQueryClient(queryClient, addressed())
+    const now = connectQueryClient(createQueryClient(), addressed())
+    before()
+    await pass(10)
+    expect(warned).toEqual([])
+    now()
   })
 
   test('a pushed key that matches no query', async () => {
