@@ -1,5 +1,6 @@
 /* What the configuration says, read back in a table: a person sees at once which line is told whom
  * about what, without knowing YAML's ways of quoting and nesting. */
+#include "auth/loopback.h"
 #include "base/jsontext.h"
 #include "cli/cli.h"
 #include "cli/grid.h"
@@ -9,6 +10,8 @@
 #include "model/scope.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 static const struct args_option OPTIONS[] = {
     CLI_CONFIG_OPTION,
@@ -18,7 +21,7 @@ static const struct args_option OPTIONS[] = {
     {0},
 };
 
-enum { CELL_MAX = 64 * 1024 };
+enum { CELL_MAX = 64 * 1024, TOKEN_SHORT = 16 };
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
@@ -261,6 +264,39 @@ static struct str everybody_reads(const struct auth_spec *auth, struct str scope
     return one;
 }
 
+/* Does it leave the machine in the clear? */
+static bool in_the_clear(const char *url)
+{
+    struct str plain = STR("http://");
+    if (!url || strncasecmp(url, plain.p, plain.n) != 0)
+        return false;
+    const char *host = url + plain.n;
+    return !loopback_host((struct str){.p = host, .n = strcspn(host, "/?#")});
+}
+
+static void note_sign_in(const struct config *config)
+{
+    const struct auth_spec *auth = &config->auth;
+    bool publish = false;
+    if (in_the_clear(auth->jwt.jwks_url))
+        cli_note("%s: jwks_url: keys that come by http can be replaced on their way; use https",
+                 config->file);
+    if (in_the_clear(auth->callback.url))
+        cli_note("%s: callback: cookies that go by http can be read on their way; use https",
+                 config->file);
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const struct config_source *source = &config->sources[i];
+        publish = publish || source->kind == CONFIG_PUBLISH;
+        if (source->token && strlen(source->token) < TOKEN_SHORT)
+            cli_note("%s: publish: a token of %zu characters can be guessed; make one with "
+                     "openssl rand -base64 32",
+                     config->file, strlen(source->token));
+    }
+    if (auth->tickets.on && !publish)
+        cli_note("%s: tickets are issued to who may publish, and there is no publish source",
+                 config->file);
+}
+
 /* Who has a token and no scope from it is let in nowhere. */
 static void note_nothing_to_read(const struct config *config)
 {
@@ -331,6 +367,7 @@ static void print_config(const struct config *config)
     }
     note_public_data(config);
     note_nothing_to_read(config);
+    note_sign_in(config);
 }
 
 static void note(void *ctx, const char *path, enum databases_finding finding, struct place at,

@@ -78,6 +78,15 @@ out:
 
 /* ---- jwt ------------------------------------------------------------------------------------ */
 
+/* An empty list would let in what its absence lets in: it says the contrary. */
+static bool read_some(const struct reader *reader, const struct yaml *node,
+                      const struct setting *setting, struct auth_texts *out)
+{
+    return read_texts(reader, node, setting, out) &&
+           (out->n ||
+            reader_wrong(reader, node->at, "%s: an empty list lets nobody in", setting->name));
+}
+
 static bool read_algorithms(const struct reader *reader, const struct yaml *node,
                             const struct setting *setting, unsigned *algs)
 {
@@ -93,7 +102,8 @@ static bool read_algorithms(const struct reader *reader, const struct yaml *node
                                 shown(texts.items[i].text).text);
         *algs |= JWK_BIT(alg);
     }
-    return true;
+    return texts.n ||
+           reader_wrong(reader, node->at, "%s: an empty list lets nobody in", setting->name);
 }
 
 struct jwt_places {
@@ -159,6 +169,20 @@ static bool read_cookie_name(const struct reader *reader, const struct yaml_entr
                         shown(str_of(*out)).text);
 }
 
+/* A parameter of its own. */
+static bool read_query(const struct reader *reader, const struct yaml_entry *entry,
+                       const struct setting *setting, const char **out)
+{
+    static const char *const taken[] = {"scope", "since", "fresh", "changes", "ticket"};
+    if (!read_text(reader, entry, setting, out))
+        return false;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(*out, taken[i]) == 0)
+            return reader_wrong(reader, entry->value->at,
+                                "query: \"%s\" means something else in a URL already", *out);
+    return true;
+}
+
 static bool read_jwt(const struct reader *reader, const struct yaml *node, struct auth_jwt *jwt)
 {
     struct jwt_places places = {.n = 0};
@@ -175,15 +199,15 @@ static bool read_jwt(const struct reader *reader, const struct yaml *node, struc
         if (is_key(entry->name))
             ok = read_key(reader, entry, setting, jwt, &places);
         else if (str_is(entry->name, "issuer"))
-            ok = read_texts(reader, entry->value, setting, &jwt->issuers);
+            ok = read_some(reader, entry->value, setting, &jwt->issuers);
         else if (str_is(entry->name, "audience"))
-            ok = read_texts(reader, entry->value, setting, &jwt->audiences);
+            ok = read_some(reader, entry->value, setting, &jwt->audiences);
         else if (str_is(entry->name, "algorithms"))
             ok = read_algorithms(reader, entry->value, setting, &jwt->algs);
         else if (str_is(entry->name, "cookie"))
             ok = read_cookie_name(reader, entry, setting, &jwt->cookie);
         else if (str_is(entry->name, "query"))
-            ok = read_text(reader, entry, setting, &jwt->query);
+            ok = read_query(reader, entry, setting, &jwt->query);
         else if (str_is(entry->name, "user"))
             ok = read_text(reader, entry, setting, &jwt->user);
         else
@@ -195,6 +219,10 @@ static bool read_jwt(const struct reader *reader, const struct yaml *node, struc
         return reader_wrong(reader, node->at,
                             "jwt needs keys to check tokens with: keys_file, pem, secret_file, "
                             "secret or jwks_url");
+    if (jwt->jwks_url && jwt->algs && !(jwt->algs & ~JWK_HMAC))
+        return reader_wrong(reader, places.keys[0]->value->at,
+                            "jwks_url: what stands at a URL are public keys, and the algorithms "
+                            "that are allowed need a secret");
     return check_keys(reader, jwt, places.keys[0]);
 }
 

@@ -313,12 +313,12 @@ test('a reload looks again at who is here: other scopes, other keys, another fil
 
 test('check names data that everybody may read, and the way in', async (t) => {
   const dir = directory(t)
-  const check = async (auth: unknown): Promise<{ stdout: string; stderr: string }> => {
+  const check = async (auth: unknown, sources: unknown[] = [{ publish: { open: true } }]): Promise<{ stdout: string; stderr: string }> => {
     const rules = {
       tasks: { scope: ['project:{project_id}', 'all'], stale: [['tasks']], data: { title: 'title', more: 'more' } },
       users: { scope: ['user:{id}'], stale: [['users']], data: { name: 'name' } },
     }
-    writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(config({ auth, rules })))
+    writeFileSync(join(dir, 'unstale.yaml'), JSON.stringify(config({ auth, rules, sources })))
     return promisify(execFile)(binary, ['check', '-c', 'unstale.yaml'], { cwd: dir })
   }
   const jwt = { secret: SECRET }
@@ -335,6 +335,14 @@ test('check names data that everybody may read, and the way in', async (t) => {
   const asked = await check({ jwt, callback: { url: 'http://127.0.0.1:1/' } })
   assert.equal(asked.stderr, '')
   assert.match(asked.stdout, /what may be read: what the sign-in names/)
+  const far = await check({ jwt: { jwks_url: 'http://id.example.com/keys' }, callback: { url: 'http://app.example.com/who' }, scopes: ['a'] })
+  assert.match(far.stderr, /jwks_url: keys that come by http can be replaced on their way; use https\n.*callback: cookies that go by http can be read on their way; use https\n$/)
+  const near = await check({ jwt: { jwks_url: 'https://id.example.com/keys' }, callback: { url: 'http://127.0.0.1:3000/who' }, scopes: ['a'] })
+  assert.equal(near.stderr, '')
+  writeFileSync(join(dir, 'token'), 'guess-me')
+  const sources = (more: unknown[]): Promise<{ stderr: string }> => check({ tickets: {}, scopes: ['user:{sub}'] }, more)
+  assert.match((await sources([{ publish: { token_file: 'token' } }])).stderr, /publish: a token of 8 characters can be guessed; make one with openssl rand -base64 32\n$/)
+  assert.match((await sources([{ sqlite: 'app.db' }])).stderr, /tickets are issued to who may publish, and there is no publish source\n/)
   const family = await check({ jwt, scopes: ['project:*'] })
   assert.match(family.stderr, /goes to the scope project:\{project_id\}/)
   const open = await check('none')

@@ -150,6 +150,17 @@ static const struct row {
      "u.yaml:1:71: require_exp is true or false; here stands \"maybe\""},
     {"auth: { jwt: { secret: " SECRET ", cookie: \"a=b\" } }" SOURCES,
      "u.yaml:1:66: no cookie can be called \"a=b\""},
+    {"auth: { jwt: { secret: " SECRET ", query: scope } }" SOURCES,
+     "u.yaml:1:65: query: \"scope\" means something else in a URL already"},
+    {"auth: { jwt: { secret: " SECRET ", algorithms: [] } }" SOURCES,
+     "u.yaml:1:70: algorithms: an empty list lets nobody in"},
+    {"auth: { jwt: { secret: " SECRET ", issuer: [] } }" SOURCES,
+     "u.yaml:1:66: issuer: an empty list lets nobody in"},
+    {"auth: { jwt: { secret: " SECRET ", audience: [] } }" SOURCES,
+     "u.yaml:1:68: audience: an empty list lets nobody in"},
+    {"auth: { jwt: { jwks_url: \"https://a/\", algorithms: [HS256, HS512] } }" SOURCES,
+     "u.yaml:1:26: jwks_url: what stands at a URL are public keys, and the algorithms that are "
+     "allowed need a secret"},
     {"auth: { callback: {} }" SOURCES,
      "u.yaml:1:19: callback needs the url of the application's sign-in: { url: "
      "http://127.0.0.1:3000/unstale/session }"},
