@@ -107,8 +107,15 @@ static enum cli_exit unknown(const char *name)
                     nearest_hint(&near));
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static enum cli_exit help(int argc, char **argv)
 {
+    if (argc > 0 && is_help(argv[0]))
+        argc = 0;
     const struct cli_command *command = argc > 0 ? find(argv[0]) : NULL;
     if (argc > 0 && !command)
         return unknown(argv[0]);
@@ -128,8 +135,7 @@ static enum cli_exit dispatch(int argc, char **argv)
         print_commands(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-        strcmp(argv[1], "-h") == 0)
+    if (is_help(argv[1]))
         return help(argc - 2, argv + 2);
     command = strcmp(argv[1], "--version") == 0 ? &cli_version : find(argv[1]);
     if (!command)

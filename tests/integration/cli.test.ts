@@ -60,7 +60,7 @@ test('help names every command, and every command explains itself', (t) => {
   const all = run(dir, ['help'])
   assert.equal(all.code, 0)
   assert.equal(all.err, '')
-  assert.equal(run(dir, ['--help']).out, all.out)
+  for (const args of [['--help'], ['-h'], ['help', 'help'], ['help', '--help']]) assert.equal(run(dir, args).out, all.out)
   const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1] as string)
   assert.deepEqual(names, ['serve', 'check', 'explain', 'doctor', 'setup', 'teardown', 'publish', 'watch', 'token', 'version', 'help'])
   for (const name of names.slice(0, -1)) {
