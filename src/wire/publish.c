@@ -4,6 +4,7 @@
 
 #include "base/nearest.h"
 #include "model/scope.h"
+#include "wire/json_quick.h"
 #include "wire/json_value.h"
 
 #include <jansson.h>
@@ -322,8 +323,14 @@ static bool skip_char(struct cursor *cursor, char c)
 static json_t *next_value(struct cursor *cursor, struct err *err)
 {
     json_error_t why;
+    size_t used;
     skip_space(cursor);
-    json_t *value = json_loadb(
+    json_t *value = json_quick(cursor->rest, &used);
+    if (value) {
+        cursor->rest = str_from(cursor->rest, used);
+        return value;
+    }
+    value = json_loadb(
         cursor->rest.p ? cursor->rest.p : "", cursor->rest.n,
         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &why);
     if (!value) {

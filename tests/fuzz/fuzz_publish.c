@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "model/key.h"
 #include "model/scope.h"
+#include "wire/json_quick.h"
 #include "wire/publish.h"
 
 static void check_item(const struct publish_item *item)
@@ -28,6 +29,22 @@ static void check_item(const struct publish_item *item)
     }
 }
 
+/* What is read quickly is what jansson reads. */
+static void check_quick(struct str json)
+{
+    size_t used = 0;
+    json_error_t why;
+    json_t *quick = json_quick(json, &used);
+    if (!quick)
+        return;
+    json_t *slow = json_loadb(
+        json.p, json.n,
+        JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &why);
+    CHECK(slow && json_equal(quick, slow) && used == (size_t)why.position);
+    json_decref(quick);
+    json_decref(slow);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = ERR_INIT;
     struct str json = {.p = (const char *)data + 1, .n = size - 1};
     enum publish_body body = data[0] & 1 ? PUBLISH_NOTICES : PUBLISH_CHANGES;
+    check_quick(json);
     arena_init(&arena, data[0] & 2 ? 2000 : 1 << 20);
     if (publish_parse(body, json, &arena, &publish, &err)) {
         for (size_t i = 0; i < publish.n; i++)
