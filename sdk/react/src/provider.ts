@@ -28,42 +28,42 @@ export interface UnstaleProviderProps {
 
 interface Use {
   users: number
-  queryClient: QueryClient | undefined
-  connect: boolean
-  leave: () => void
+  end: () => void
 }
 
-const uses = new WeakMap<UnstaleClient, Use>()
+/** What goes on with a client: its connection, by the client itself, and the query clients that it keeps fresh. */
+const uses = new WeakMap<UnstaleClient, Map<object, Use>>()
 
-function enter({ client, queryClient, options, resume, connect = true }: UnstaleProviderProps): () => void {
-  let use = uses.get(client)
-  if (use?.users === 0 && (use.queryClient !== queryClient || use.connect !== connect)) {
-    use.leave()
-    use = undefined
-  }
-  if (!use) {
-    const dispose = queryClient && connectQueryClient(queryClient, client, options)
-    if (resume) client.resume(resume)
-    if (connect) client.connect()
-    use = {
-      users: 0,
-      queryClient,
-      connect,
-      leave() {
-        uses.delete(client)
-        if (connect) client.disconnect()
-        dispose?.()
-      },
-    }
-    uses.set(client, use)
-  }
-  const mine = use
+/** Begins with the first user, ends with the last; of several trees, too. */
+function use(client: UnstaleClient, what: object, begin: () => () => void): () => void {
+  const all = uses.get(client) ?? new Map<object, Use>()
+  uses.set(client, all)
+  const mine = all.get(what) ?? { users: 0, end: begin() }
+  all.set(what, mine)
   mine.users += 1
   return () => {
     mine.users -= 1
     setTimeout(() => {
-      if (mine.users === 0 && uses.get(client) === mine) mine.leave()
+      if (mine.users > 0 || all.get(what) !== mine) return
+      all.delete(what)
+      mine.end()
     })
+  }
+}
+
+function enter({ client, queryClient, options, resume, connect = true }: UnstaleProviderProps): () => void {
+  const leaves = queryClient ? [use(client, queryClient, () => connectQueryClient(queryClient, client, options))] : []
+  if (resume) client.resume(resume)
+  if (connect) {
+    leaves.push(
+      use(client, client, () => {
+        client.connect()
+        return client.disconnect
+      }),
+    )
+  }
+  return () => {
+    for (const leave of leaves) leave()
   }
 }
 

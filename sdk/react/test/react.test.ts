@@ -22,6 +22,7 @@ beforeEach(() => {
 })
 afterEach(async () => {
   await act(async () => root.unmount())
+  await pass(1)
   vi.useRealTimers()
   vi.unstubAllGlobals()
 })
@@ -31,6 +32,13 @@ const pass = (milliseconds: number) => act(() => vi.advanceTimersByTimeAsync(mil
 async function show(props: Omit<UnstaleProviderProps, 'children'>, ...children: ReactNode[]): Promise<void> {
   await act(async () => root.render(createElement(StrictMode, null, createElement(UnstaleProvider, props, ...children))))
   await pass(1)
+}
+
+/** A component that shows the query `a`. */
+function shown(queryClient: QueryClient): { fetches(): number; stop(): void } {
+  let count = 0
+  const stop = new QueryObserver(queryClient, { queryKey: ['a'], queryFn: () => (count += 1), staleTime: Infinity }).subscribe(() => {})
+  return { fetches: () => count, stop }
 }
 
 function Status(): ReactNode {
@@ -57,6 +65,69 @@ test('another client for another user: the first one is left', async () => {
   await show({ client: two.client }, createElement(Status))
   expect(one.server.connections.map(({ open }) => open)).toEqual([false])
   expect(two.server.connections.map(({ open }) => open)).toEqual([true])
+})
+
+test('another user with the same query client: what the first one is told touches it no more', async () => {
+  const one = createTestClient()
+  const two = createTestClient()
+  const queryClient = new QueryClient()
+  const { fetches, stop } = shown(queryClient)
+  await show({ client: one.client, queryClient })
+  await show({ client: two.client, queryClient })
+  await pass(3000)
+  const before = fetches()
+  one.server.stale('all', [['a']])
+  await pass(3000)
+  expect(fetches()).toBe(before)
+  two.server.stale('all', [['a']])
+  await pass(3000)
+  expect(fetches()).toBe(before + 1)
+  stop()
+})
+
+test('two trees may share a client: each query client is kept fresh, and the last to leave disconnects', async () => {
+  const { client, server } = createTestClient()
+  const mine = new QueryClient()
+  const theirs = new QueryClient()
+  const first = shown(mine)
+  const second = shown(theirs)
+  const other = createRoot(document.createElement('div'))
+  await show({ client, queryClient: mine })
+  await act(async () => other.render(createElement(UnstaleProvider, { client, queryClient: theirs })))
+  await pass(3000)
+  const before = [first.fetches(), second.fetches()]
+  server.stale('all', [['a']])
+  await pass(3000)
+  expect([first.fetches(), second.fetches()]).toEqual(before.map((count) => count + 1))
+  await act(async () => root.unmount())
+  root = createRoot(host)
+  await pass(1)
+  server.stale('all', [['a']])
+  await pass(3000)
+  expect([first.fetches(), second.fetches()]).toEqual([before[0]! + 1, before[1]! + 2])
+  expect(server.connections.map(({ open }) => open)).toEqual([true])
+  await act(async () => other.unmount())
+  await pass(1)
+  expect(server.connections.map(({ open }) => open)).toEqual([false])
+  first.stop()
+  second.stop()
+})
+
+test('another query client takes the place of the first on the open connection', async () => {
+  const { client, server } = createTestClient()
+  const first = new QueryClient()
+  const second = new QueryClient()
+  await show({ client, queryClient: first })
+  await show({ client, queryClient: second })
+  const old = shown(first)
+  const now = shown(second)
+  await pass(3000)
+  server.stale('all', [['a']])
+  await pass(3000)
+  expect([old.fetches(), now.fetches()]).toEqual([1, 2])
+  expect(server.connections).toHaveLength(1)
+  old.stop()
+  now.stop()
 })
 
 test('connect={false} waits for somebody to sign in', async () => {
