@@ -6,8 +6,9 @@ import type { UnstaleClient } from '@unstale/client'
 
 type Live = Pick<UnstaleClient, 'getState'>
 
-/** For `defaultOptions.queries`: while the page is live, data is fresh until a push says otherwise; while it is not, for
- *  `otherwise` ms (30 s), so that mounts and focus fetch again. */
+/** For `defaultOptions.queries`: while the page is live, data is fresh until a push says otherwise and focus fetches nothing; while it is
+ *  not, data is fresh for `otherwise` ms (30 s; no longer than the `staleAfter` of `connectQueryClient`), so that mounts and focus fetch
+ *  again. */
 export function liveDefaults(
   client: Live,
   { otherwise = 30_000 } = {},

@@ -37,6 +37,15 @@ test('a server that goes away comes back with the waits of the client, and the c
   expect(clock.pending).toBe(0)
 })
 
+test('a scope of which the position does not speak is fresh', async () => {
+  const { client, server, clock } = createTestClient({ scopes: ['a', 'b'], resume: { position: 'p-1', scopes: ['a'] } })
+  client.connect()
+  await clock.advance(0)
+  expect(server.connections[0]?.since).toBe('p-1')
+  expect(client.getState().scopes).toEqual({ a: 'exact', b: 'fresh' })
+  client.disconnect()
+})
+
 test('scopes, notices, changes, tokens and capture that falls behind', async () => {
   const { client, server, clock } = createTestClient({ scopes: ['project:1'], getToken: () => 't' })
   const seen: unknown[] = []
