@@ -27,7 +27,7 @@
 
 #define RESPONSE_HEAD "HTTP/1.1 200 OK\r\n\r\n"
 
-enum { WORKERS = 2, CLIENTS = 12, SCOPES = 6, STEPS = 600, HISTORIES = 150 };
+enum { WORKERS = 2, CLIENTS = 12, SCOPES = 6, STEPS = 600, HISTORIES = 400 };
 
 static const char *const scope_names[SCOPES] = {"p:1", "p:2", "p:3", "user:1", "all", "org:1:x"};
 
