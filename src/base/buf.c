@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { FIRST = 256 /* most of what is written fits, and is written into one allocation */ };
+
 void buf_free(struct buf *buf)
 {
     free(buf->data);
@@ -26,7 +28,7 @@ static bool reserve(struct buf *buf, size_t n)
         return false;
     }
     if (n > buf->cap - buf->len) {
-        size_t cap = buf->cap ? buf->cap : 64;
+        size_t cap = buf->cap ? buf->cap : FIRST;
         while (cap - buf->len < n)
             cap *= 2;
         if (cap > buf->max)
