@@ -107,7 +107,7 @@ export class Tab {
 
   async ready(): Promise<void> {
     await this.panel.getByText('Live', { exact: true }).waitFor()
-    await this.panel.locator('.happening-ready').first().waitFor()
+    await this.panel.locator('.happening-fresh').first().waitFor()
     await this.quiet()
   }
 

@@ -85,7 +85,7 @@ function span(milliseconds: number): string {
 
 const TITLES: Record<Exclude<Happening['from'], 'stale'>, string> = {
   reset: 'Reset: anything may be stale',
-  ready: 'Connected: checking what was fetched before',
+  fresh: 'Connected: checking what was fetched before',
   attach: 'Attached',
 }
 

@@ -26,7 +26,7 @@ export interface Refetch {
 export interface Happening {
   id: number
   at: number
-  from: 'stale' | 'reset' | 'ready' | 'attach'
+  from: 'stale' | 'reset' | 'fresh' | 'attach'
   scopes: readonly string[]
   keys: readonly Key[]
   refetches: readonly Refetch[]
