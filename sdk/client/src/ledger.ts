@@ -88,7 +88,7 @@ export function createLedger(): Ledger {
     query(scopes) {
       const parts = (name: string, values: readonly string[]) => values.map((value) => `&${name}=${encodeURIComponent(value)}`).join('')
       const fresh = scopes.filter((scope) => !held.has(scope))
-      const resumed = scopes.some((scope) => held.has(scope))
+      const resumed = position && scopes.some((scope) => held.has(scope))
       return (parts('scope', scopes) + (resumed ? parts('since', [position]) + parts('fresh', fresh) : '')).slice(1)
     },
   }

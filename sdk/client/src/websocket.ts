@@ -16,10 +16,9 @@ export function webSocketTransport(constructor?: SocketConstructor): Transport {
     name: 'websocket',
     open({ url, query, token }, { onHeard, onEvent, onEnd }) {
       const Socket = constructor ?? globalThis.WebSocket
-      const base = new URL(url + '/v1/ws', globalThis.location?.href)
-      base.protocol = base.protocol.replace('http', 'ws')
+      const address = new URL(`${url}/v1/ws?${query}`, globalThis.location?.href).href.replace(/^http/, 'ws')
       const protocols = token && /^[\w.-]+$/.test(token) ? ['unstale', `bearer.${token}`] : undefined
-      const socket = new Socket(`${base}?${query}`, protocols)
+      const socket = new Socket(address, protocols)
       const send = (message: object) => {
         if (socket.readyState === 1) socket.send(JSON.stringify(message))
       }

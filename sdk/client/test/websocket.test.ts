@@ -61,6 +61,14 @@ describe('over WebSocket', () => {
     ])
   })
 
+  test('where the peer knows no positions nothing is resumed', async () => {
+    create({ transport: 'websocket' }).connect()
+    FakeSocket.last.ready({ 'project:1': 'fresh' }, { position: '' }).end(1012)
+    await settle(1000)
+    expect(FakeSocket.all.map(({ query }) => query)).toEqual(['scope=project:1', 'scope=project:1'])
+    expect(client.getPosition()).toBe(null)
+  })
+
   test('the data of a notice may be null', () => {
     connected()
     const seen: unknown[] = []
