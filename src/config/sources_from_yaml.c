@@ -154,6 +154,28 @@ static bool read_source(const struct reader *reader, const struct yaml *node,
     return KINDS[kind].read(reader, found->value, node, source);
 }
 
+/* The next name in a path; "." and "" are none. */
+static struct str next_name(struct str *path)
+{
+    struct str name;
+    do {
+        size_t n = str_index(*path, '/');
+        name = (struct str){.p = path->p, .n = n};
+        *path = str_from(*path, n < path->n ? n + 1 : n);
+    } while (path->n > 0 && (name.n == 0 || str_is(name, ".")));
+    return name;
+}
+
+/* Whether it is the same path, written in whatever way. */
+static bool same_path(const char *a, const char *b)
+{
+    struct str left = str_of(a), right = str_of(b);
+    bool same = (*a == '/') == (*b == '/');
+    while (same && (left.n > 0 || right.n > 0))
+        same = str_equal(next_name(&left), next_name(&right));
+    return same;
+}
+
 /* Twice the same is a slip: both would tell everything twice. */
 static bool not_twice(const struct reader *reader, const struct config *config,
                       const struct config_source *source)
@@ -165,9 +187,8 @@ static bool not_twice(const struct reader *reader, const struct config *config,
             return reader_wrong(reader, source->at,
                                 "publish stands here a second time; the first is in line %u",
                                 other->at.line);
-        const char *here = source->kind == CONFIG_POSTGRES ? source->shown : source->path;
-        const char *there = source->kind == CONFIG_POSTGRES ? other->shown : other->path;
-        if (strcmp(here, there) == 0)
+        if (source->kind == CONFIG_POSTGRES ? strcmp(source->shown, other->shown) == 0
+                                            : same_path(source->path, other->path))
             return reader_wrong(reader, source->at,
                                 "this database stands here a second time; the first is in line %u",
                                 other->at.line);
