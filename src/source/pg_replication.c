@@ -16,6 +16,7 @@ struct pg_replication {
     struct pg_replication_options options;
     struct pg_conn *conn;
     struct pg_opening *opening; /* until it follows */
+    uint64_t from;              /* where the server begins; known once it was opened */
     struct pg_stream *stream;   /* from then on */
     bool blocked;
     uint64_t waiting_since; /* for a slot; 0: not */
@@ -81,6 +82,9 @@ static bool on_data(void *ctx, struct pg_conn *conn, struct str bytes)
     case PG_STREAM_LATER:
         replication->blocked = true;
         return false;
+    case PG_STREAM_OTHER:
+        lose(replication, "the database was set back", PG_LOSS_OTHER);
+        return true;
     case PG_STREAM_BROKEN:
         break;
     }
@@ -91,7 +95,12 @@ static bool on_data(void *ctx, struct pg_conn *conn, struct str bytes)
 static void on_opened(void *ctx, const struct pg_opened *opened)
 {
     struct pg_replication *replication = ctx;
-    replication->options.ops->opened(replication->options.ctx, opened);
+    const struct pg_opened found = *opened; /* which goes with the opening */
+    pg_opening_free(replication->opening);
+    replication->opening = NULL;
+    replication->waiting_since = 0;
+    replication->from = found.from;
+    replication->options.ops->opened(replication->options.ctx, &found);
 }
 
 static void on_refused(void *ctx, const char *why)
@@ -155,14 +164,12 @@ void pg_replication_close(struct pg_replication *replication, void (*closed)(voi
     free(replication);
 }
 
-void pg_replication_follow(struct pg_replication *replication, uint64_t applied)
+void pg_replication_follow(struct pg_replication *replication, const struct pg_stand *before)
 {
     const struct pg_replication_options *options = &replication->options;
     CHECK(!replication->stream);
-    pg_opening_free(replication->opening);
-    replication->opening = NULL;
-    replication->waiting_since = 0;
-    replication->stream = pg_stream_new(options->watch, applied, options->stream_ops, options->ctx);
+    replication->stream =
+        pg_stream_new(options->watch, replication->from, before, options->stream_ops, options->ctx);
     replication->read_at = now_ms(replication);
 }
 
