@@ -316,15 +316,14 @@ export function createClient(options: ClientOptions): UnstaleClient {
   }
 
   function takeReady(attempt: number, ready: ReadyEvent): void {
-    const answered = Object.keys(ready.scopes)
     if (machine.at === 'connecting') {
-      ledger.opened(ready.position, answered, [...asked.keys()])
       answers = ready.scopes
+      ledger.opened(ready.position, ready.scopes, [...asked.keys()])
       proven = true
       transports = [transport as Transport, ...transports.filter((one) => one !== transport)]
       for (const scope of asked.keys()) asked.set(scope, true)
     } else {
-      for (const scope of answered) {
+      for (const scope in ready.scopes) {
         const answer = ready.scopes[scope] as ScopeAnswer
         /* What comes with a pattern was not asked for by its own name, and is not to be left by it. */
         if (asked.has(scope)) asked.set(scope, true)

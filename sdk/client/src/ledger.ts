@@ -6,14 +6,17 @@
  * The position is the server's text.
  */
 
+import type { ScopeAnswer } from './events.ts'
+
 export interface Resume {
   position: string
   scopes: readonly string[]
 }
 
 export interface Ledger {
-  /** The first `ready` of a connection, which asked for `asked`: from here on the position speaks for what it answers. */
-  opened(position: string, answered: readonly string[], asked: readonly string[]): void
+  /** The first `ready` of a connection, which asked for `asked`: from here on the position speaks for what it answers. What came
+   *  with a pattern and was not held before cannot go on exactly from there: a right that came meanwhile. It becomes `fresh`. */
+  opened(position: string, answers: Record<string, ScopeAnswer>, asked: readonly string[]): void
   /** A later `ready` on the same connection names a scope. It is held from `since` at once if it goes on exactly from there,
    *  else once the next tick is granted. One that is held already goes on from the lower of the two. */
   joined(scope: string, since: string | false): void
@@ -49,10 +52,11 @@ export function createLedger(): Ledger {
   /* A scope goes on from a lower position than the others: until all are together again, that is where to resume. */
   let behind = false
   return {
-    opened(granted, answered, asked) {
+    opened(granted, answers, asked) {
+      for (const scope in answers) if (!held.has(scope) && answers[scope] === 'exact') answers[scope] = 'fresh'
       position = granted
       /* `project:*` is answered by the scopes that it stands for; the pattern itself is held with them. */
-      held = new Set([...answered, ...asked.filter((scope) => scope.endsWith('*'))])
+      held = new Set([...Object.keys(answers), ...asked.filter((scope) => scope.endsWith('*'))])
       joining.clear()
       behind = false
     },

@@ -189,6 +189,19 @@ describe('the position', () => {
     expect(client.getPosition()).toEqual({ position: 'e-5', scopes: ['project:42', 'project:*', 'project:43'] })
   })
 
+  test('does not speak for what a pattern brings that was not held: a right that came while nobody was connected is fresh', async () => {
+    await connected({ scopes: ['project:*'] })
+    client.onReady((event) => seen.push(event.scopes))
+    server.last.ready({ 'project:42': 'exact', 'project:43': 'reset' }, { position: 'e-4' }).event('position', { position: 'e-5' })
+    server.last.event('revoked', { scope: 'project:42' }).event('position', { position: 'e-9' }).end()
+    await settle(1000)
+    expect(server.last.query).toBe('scope=project:*&since=e-9')
+    server.last.ready({ 'project:42': 'exact', 'project:43': 'exact', 'project:44': 'exact' }, { position: 'e-9' })
+    await settle()
+    expect(seen.at(-1)).toEqual({ 'project:42': 'fresh', 'project:43': 'exact', 'project:44': 'fresh' })
+    expect(client.getState().scopes).toEqual({ 'project:42': 'fresh', 'project:43': 'exact', 'project:44': 'fresh' })
+  })
+
   test('may come with the page', () => {
     create({ scopes: ['project:42', 'user:7'], resume: { position: 'e-100', scopes: ['project:42'] } }).connect()
     expect(server.last.query).toBe('scope=project:42&scope=user:7&since=e-100&fresh=user:7')
