@@ -79,7 +79,7 @@ struct pg_logical {
     bool moves_rights;                  /* the open transaction touched a table of the rolls */
     struct pg_replication *replication; /* OPENING and STREAMING */
     struct pg_place place;              /* settled; known once it was opened */
-    uint64_t applied;                   /* of the last stream */
+    struct pg_stand stand;              /* of the last stream */
     uint64_t began;                     /* where the last stream did */
     uint64_t stuck_at;                  /* where the last one did that the server failed at */
     bool stuck;                         /* at the same place twice: the slot is given up */
@@ -160,7 +160,7 @@ static void drop_replication(struct pg_logical *s)
         return;
     pg_replication_break(s->replication);
     if (s->state == STREAMING)
-        s->applied = pg_stream_applied(stream_of(s));
+        s->stand = pg_stream_stand(stream_of(s));
     pg_replication_close(s->replication, handle_is_gone, s);
     s->replication = NULL;
 }
@@ -178,8 +178,11 @@ static void leave(struct pg_logical *s, const char *why)
 
 static void settle_place(struct pg_logical *s)
 {
-    if (s->state == STREAMING && pg_hold_is_empty(s->hold))
-        s->place.lsn = pg_stream_applied(stream_of(s));
+    if (s->state != STREAMING || !pg_hold_is_empty(s->hold))
+        return;
+    struct pg_stand stand = pg_stream_stand(stream_of(s));
+    s->place.lsn = stand.applied;
+    s->place.last = stand.last;
 }
 
 /* PostgreSQL does not stop before its walsenders have been confirmed everything, and while it stops
@@ -273,25 +276,30 @@ static const struct pg_stream_ops stream_ops = {.begin = on_begin,
 
 /* ---- the replication's calls ---- */
 
+/* What was waited for is of another history. */
+static void forget_waiting(struct pg_logical *s)
+{
+    pg_hold_clear(s->hold);
+    s->source.sink.seen(s->source.sink.ctx, &s->source);
+}
+
 static void on_opened(void *ctx, const struct pg_opened *opened)
 {
     struct pg_logical *s = ctx;
-    uint64_t applied = opened->gap || s->applied < opened->here.lsn ? opened->here.lsn : s->applied;
+    bool behind = opened->gap || s->stand.applied < opened->here.lsn;
+    struct pg_stand here = {.applied = opened->here.lsn, .last = opened->here.last};
     uint64_t tables = pg_survey_verdicts(s->survey)->mark;
     bool altered = !opened->gap && s->place.tables != tables;
     move(s, STREAMING);
     s->place = opened->here;
     s->place.tables = tables;
-    pg_replication_follow(s->replication, applied);
+    pg_replication_follow(s->replication, behind ? &here : &s->stand);
     s->opened_at = s->answered_at = s->surveyed_at = uv_now(s->loop);
     s->began = opened->here.lsn;
     s->stuck = false;
     s->connects++;
-    if (opened->other) {
-        /* What was waited for is of another history. */
-        pg_hold_clear(s->hold);
-        s->source.sink.seen(s->source.sink.ctx, &s->source);
-    }
+    if (opened->other)
+        forget_waiting(s);
     if (opened->gap)
         source_gap(&s->source, (struct str){0}, opened->reason);
     else if (altered)
@@ -320,14 +328,18 @@ static void on_stuck(struct pg_logical *s, const char *why)
 static void on_lost(void *ctx, const char *why, enum pg_loss loss)
 {
     struct pg_logical *s = ctx;
-    if (loss == PG_LOSS_STUCK)
+    if (loss == PG_LOSS_STUCK || loss == PG_LOSS_GARBLED)
         on_stuck(s, why);
-    if (loss == PG_LOSS_GARBLED) {
-        /* What was read of it so far is not to be trusted, so neither is where it was. */
-        s->place.known = false;
+    if (loss == PG_LOSS_GARBLED)
         log_error(s->log, "postgres", "%s: what the server sends cannot be read: %s",
                   s->source.name, why);
+    if (loss == PG_LOSS_OTHER) {
+        forget_waiting(s);
+        source_gap(&s->source, (struct str){0}, why);
     }
+    /* What was read of it so far is not to be trusted, so neither is where it was. */
+    if (loss == PG_LOSS_GARBLED || loss == PG_LOSS_OTHER)
+        s->place.known = false;
     leave(s, why);
 }
 
@@ -602,7 +614,7 @@ static bool pg_start(struct source *source, struct str cursor, struct err *err)
     struct pg_logical *s = (struct pg_logical *)source;
     CHECK(s->state == IDLE);
     s->place = pg_place_parse(cursor);
-    s->applied = s->place.lsn;
+    s->stand = (struct pg_stand){.applied = s->place.lsn, .last = s->place.last};
     uv_timer_init(s->loop, &s->timer);
     uv_timer_init(s->loop, &s->pulse);
     s->timer.data = s->pulse.data = s;

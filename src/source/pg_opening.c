@@ -65,7 +65,7 @@ static void start(struct pg_opening *opening)
     char lsn[PGOUTPUT_LSN_TEXT];
     struct buf *sql = &opening->sql;
     struct buf name = BUF_INIT(SQL_MAX);
-    pgoutput_format_lsn(opening->opened.here.lsn, lsn);
+    pgoutput_format_lsn(opening->opened.from, lsn);
     buf_text(sql, "START_REPLICATION SLOT ");
     sqltext_name(sql, str_of(opening->options.slot));
     /* The option is a list of names, each quoted, inside of a text. */
@@ -87,6 +87,7 @@ static void on_created(void *ctx, struct pg_conn *conn, const PGresult *result)
         refuse_result(opening, result, "no replication slot can be made");
         return;
     }
+    opening->opened.from = opening->opened.here.lsn;
     start(opening);
 }
 
@@ -128,12 +129,15 @@ static void judge(struct pg_opening *opening, const struct pg_slot *slot)
     }
     switch (step) {
     case PG_SLOT_CONTINUE:
+        /* What is between is sent again, which proves that it is the same. */
         here->lsn = cursor->lsn;
+        here->last = cursor->last;
+        opening->opened.from = slot->confirmed;
         start(opening);
         return;
     case PG_SLOT_GAP:
         set_gap(opening, why.text);
-        here->lsn = slot->confirmed;
+        here->lsn = opening->opened.from = slot->confirmed;
         start(opening);
         return;
     case PG_SLOT_CREATE:

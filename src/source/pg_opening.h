@@ -15,7 +15,8 @@
 struct pg_opening;
 
 struct pg_opened {
-    struct pg_place here; /* `lsn` is where the replication begins */
+    struct pg_place here; /* everything before `lsn` is known, or a gap */
+    uint64_t from;        /* where the server begins to send; perhaps lower */
     bool gap;             /* what was before cannot be proven to be complete */
     bool other;           /* it is another database, or an older state of it */
     char reason[ERR_MAX]; /* of the gap */

@@ -22,6 +22,7 @@ enum pg_loss {
     PG_LOSS_PLAIN,
     PG_LOSS_GARBLED, /* what the server sent cannot be read: what was read is not to be trusted */
     PG_LOSS_STUCK,   /* the server failed at reading its own WAL for us */
+    PG_LOSS_OTHER,   /* as PG_STREAM_OTHER */
 };
 
 struct pg_replication_ops {
@@ -55,8 +56,8 @@ struct pg_replication_options {
 struct pg_replication *pg_replication_new(const struct pg_replication_options *options);
 /* `closed` is called when no handle is left on the loop, never from inside. */
 void pg_replication_close(struct pg_replication *replication, void (*closed)(void *ctx), void *ctx);
-/* Once, after `opened`. What ends before `applied` was handed on before. */
-void pg_replication_follow(struct pg_replication *replication, uint64_t applied);
+/* Once, after `opened`. `before` is as in pg_stream.h. */
+void pg_replication_follow(struct pg_replication *replication, const struct pg_stand *before);
 /* The slot has been in the making for a while: it waits for transactions that are under way. */
 bool pg_replication_waits(const struct pg_replication *replication);
 

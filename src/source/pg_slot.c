@@ -3,6 +3,7 @@
 #include "source/pg_target.h"
 #include "wire/pgoutput.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +12,19 @@ enum { MIB = 1024 * 1024 };
 
 /* ---- the cursor ---- */
 
-#define PLACE_VERSION "1"
+#define PLACE_VERSION "2"
 
 bool pg_place_write(struct buf *out, const struct pg_place *place)
 {
-    char lsn[PGOUTPUT_LSN_TEXT];
+    char lsn[PGOUTPUT_LSN_TEXT], last[PGOUTPUT_LSN_TEXT];
     if (!place->known)
         return false;
     pgoutput_format_lsn(place->lsn, lsn);
-    return buf_printf(out, PLACE_VERSION " %s %" PRIu32 " %s %" PRIx64 " %s", place->system,
-                      place->timeline, place->slot, place->tables, lsn);
+    pgoutput_format_lsn(place->last.lsn, last);
+    return buf_printf(out,
+                      PLACE_VERSION " %s %" PRIu32 " %s %" PRIx64 " %s %s %" PRIu32 " %" PRId64,
+                      place->system, place->timeline, place->slot, place->tables, lsn, last,
+                      place->last.xid, place->last.time_us);
 }
 
 /* One word off the front. */
@@ -31,30 +35,45 @@ static bool take_word(struct str *rest, char *out, size_t size)
         return false;
     memcpy(out, rest->p, n);
     out[n] = '\0';
-    *rest = str_from(*rest, n + 1);
+    *rest = str_from(*rest, n < rest->n ? n + 1 : n);
     return true;
+}
+
+/* A decimal number, whole, up to `max`. */
+static bool take_number(struct str *rest, uint64_t max, uint64_t *out)
+{
+    char word[24];
+    char *end = NULL;
+    if (!take_word(rest, word, sizeof word) || strspn(word, "0123456789") != strlen(word))
+        return false;
+    errno = 0;
+    *out = strtoull(word, &end, 10);
+    return errno == 0 && *out <= max;
+}
+
+static bool take_lsn(struct str *rest, uint64_t *out)
+{
+    char word[PGOUTPUT_LSN_TEXT];
+    return take_word(rest, word, sizeof word) && pgoutput_parse_lsn(str_of(word), out);
 }
 
 struct pg_place pg_place_parse(struct str text)
 {
     struct pg_place place = {0}, none = {0};
-    char version[4], timeline[12], tables[17];
-    uint64_t number = 0;
+    char version[4], tables[17];
+    uint64_t timeline, xid, time_us;
     if (!take_word(&text, version, sizeof version) || strcmp(version, PLACE_VERSION) != 0 ||
         !take_word(&text, place.system, sizeof place.system) ||
-        !take_word(&text, timeline, sizeof timeline) ||
+        !take_number(&text, UINT32_MAX, &timeline) ||
         !take_word(&text, place.slot, sizeof place.slot) ||
-        !take_word(&text, tables, sizeof tables) || !pgoutput_parse_lsn(text, &place.lsn))
+        !take_word(&text, tables, sizeof tables) || !take_lsn(&text, &place.lsn) ||
+        !take_lsn(&text, &place.last.lsn) || !take_number(&text, UINT32_MAX, &xid) ||
+        !take_number(&text, INT64_MAX, &time_us) || text.n)
         return none;
-    for (const char *c = timeline; *c; c++) {
-        if (*c < '0' || *c > '9')
-            return none;
-        number = number * 10 + (uint64_t)(*c - '0');
-    }
-    if (number > UINT32_MAX)
-        return none;
-    place.timeline = (uint32_t)number;
+    place.timeline = (uint32_t)timeline;
     place.tables = strtoull(tables, NULL, 16);
+    place.last.xid = (uint32_t)xid;
+    place.last.time_us = (int64_t)time_us;
     place.known = true;
     return place;
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "source/pg_stream.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -23,7 +24,8 @@ struct pg_place {
     uint32_t timeline;
     char slot[PG_SLOT_NAME_MAX];
     uint64_t lsn;
-    uint64_t tables; /* pg_verdicts.mark: another one, and a table may have changed unseen */
+    struct pg_commit last; /* before `lsn` */
+    uint64_t tables;       /* pg_verdicts.mark: another one, and a table may have changed unseen */
 };
 
 /* The cursor of the source, opaque text. */

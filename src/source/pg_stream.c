@@ -10,23 +10,27 @@ struct pg_stream {
     void *ctx;
     struct pgoutput decoder;
     struct pg_relations *relations;
-    uint64_t applied;
+    struct pg_stand stand;
     bool wants_reply;
     /* The transaction that the server is sending. */
     uint32_t xid;
     uint64_t commit_lsn, time_ms;
-    bool skip; /* handed on before */
-    bool open; /* to the sink */
+    int64_t time_us;
+    bool skip;     /* handed on before */
+    bool open;     /* to the sink */
+    bool unproven; /* the last transaction of before has to come again */
 };
 
-struct pg_stream *pg_stream_new(const struct watch *watch, uint64_t applied,
-                                const struct pg_stream_ops *ops, void *ctx)
+struct pg_stream *pg_stream_new(const struct watch *watch, uint64_t from,
+                                const struct pg_stand *before, const struct pg_stream_ops *ops,
+                                void *ctx)
 {
     struct pg_stream *stream = mem_new(sizeof *stream);
     stream->watch = watch;
     stream->ops = ops;
     stream->ctx = ctx;
-    stream->applied = applied;
+    stream->stand = *before;
+    stream->unproven = before->last.lsn != 0 && before->last.lsn >= from;
     stream->relations = pg_relations_new(watch);
     return stream;
 }
@@ -41,7 +45,12 @@ void pg_stream_free(struct pg_stream *stream)
 
 uint64_t pg_stream_applied(const struct pg_stream *stream)
 {
-    return stream->applied;
+    return stream->stand.applied;
+}
+
+struct pg_stand pg_stream_stand(const struct pg_stream *stream)
+{
+    return stream->stand;
 }
 
 bool pg_stream_is_open(const struct pg_stream *stream)
@@ -63,8 +72,8 @@ bool pg_stream_wants_reply(struct pg_stream *stream)
 
 static void reach(struct pg_stream *stream, uint64_t lsn)
 {
-    if (lsn > stream->applied)
-        stream->applied = lsn;
+    if (lsn > stream->stand.applied)
+        stream->stand.applied = lsn;
 }
 
 static void end_open(struct pg_stream *stream, uint64_t end)
@@ -131,7 +140,7 @@ static enum pg_stream_taken take_emitted(struct pg_stream *stream,
                                          const struct pgoutput_emitted *emitted)
 {
     bool within = stream->decoder.stand != PGOUTPUT_BETWEEN;
-    bool done = emitted->transactional ? stream->skip : emitted->lsn < stream->applied;
+    bool done = emitted->transactional ? stream->skip : emitted->lsn < stream->stand.applied;
     if (!str_is(emitted->prefix, "unstale") || done)
         return PG_STREAM_TAKEN;
     if (!within) {
@@ -148,6 +157,18 @@ static enum pg_stream_taken take_emitted(struct pg_stream *stream,
     return PG_STREAM_TAKEN;
 }
 
+/* What begins now was sent before, as it is, or is new and what was sent before came again. */
+static bool is_known(struct pg_stream *stream)
+{
+    const struct pg_commit *last = &stream->stand.last;
+    if (!stream->skip)
+        return !stream->unproven;
+    if (stream->commit_lsn != last->lsn)
+        return stream->commit_lsn < last->lsn;
+    stream->unproven = false;
+    return stream->xid == last->xid && stream->time_us == last->time_us;
+}
+
 static enum pg_stream_taken take_message(struct pg_stream *stream,
                                          const struct pgoutput_message *message, struct err *err)
 {
@@ -155,11 +176,15 @@ static enum pg_stream_taken take_message(struct pg_stream *stream,
     case PGOUTPUT_BEGIN:
         stream->xid = message->begin.xid;
         stream->commit_lsn = message->begin.commit_lsn;
+        stream->time_us = message->begin.commit_us;
         stream->time_ms = pgoutput_unix_ms(message->begin.commit_us);
-        stream->skip = message->begin.commit_lsn < stream->applied;
-        return PG_STREAM_TAKEN;
+        stream->skip = message->begin.commit_lsn < stream->stand.applied;
+        return is_known(stream) ? PG_STREAM_TAKEN : PG_STREAM_OTHER;
     case PGOUTPUT_COMMIT:
         end_open(stream, message->commit.end_lsn);
+        if (!stream->skip)
+            stream->stand.last = (struct pg_commit){
+                .lsn = stream->commit_lsn, .xid = stream->xid, .time_us = stream->time_us};
         stream->skip = false;
         reach(stream, message->commit.end_lsn);
         return PG_STREAM_TAKEN;
@@ -189,8 +214,11 @@ enum pg_stream_taken pg_stream_take(struct pg_stream *stream, struct str bytes, 
     if (frame.keepalive) {
         stream->wants_reply = stream->wants_reply || frame.reply;
         /* The server has read so far and had nothing for us: an idle publication pins no WAL. */
-        if (stream->decoder.stand == PGOUTPUT_BETWEEN)
-            reach(stream, frame.end);
+        if (stream->decoder.stand != PGOUTPUT_BETWEEN)
+            return PG_STREAM_TAKEN;
+        if (stream->unproven && frame.end > stream->stand.last.lsn)
+            return PG_STREAM_OTHER;
+        reach(stream, frame.end);
         return PG_STREAM_TAKEN;
     }
     if (!pgoutput_decode(&stream->decoder, frame.data, &message, err))

@@ -81,9 +81,8 @@ bool pg_trigger_watch_stands(const struct pg_trigger_watch *watched, struct err 
         if (n++ == 0)
             problem = verdict->problem;
     }
-    if (n > 1)
-        return err_set(why, "%.*s (and %zu tables more); %s", STR_ARG(problem), n - 1, MENDED);
-    return n == 0 || err_set(why, "%.*s; %s", STR_ARG(problem), MENDED);
+    return n == 0 || err_set(why, "%.*s%s; %s", STR_ARG(problem),
+                             n > 1 ? " (and there is more of that kind)" : "", MENDED);
 }
 
 void pg_trigger_watch_free(struct pg_trigger_watch *watched)

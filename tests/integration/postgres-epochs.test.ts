@@ -3,7 +3,10 @@
  * proved not to need one; it is never silence. */
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
+import { promisify } from 'node:util'
 import { keysAndResets, setupPostgres } from './lib/follow-postgres.ts'
 import { BOUNDED, follow, type Following, listen, news, reset, said, SCHEMA, take, until } from './lib/logical.ts'
 import { Postgres, postgres } from './lib/postgres.ts'
@@ -11,6 +14,8 @@ import { current, readiness } from './lib/sqlite.ts'
 import { named, type ReadyData, type Stream } from './lib/sse.ts'
 import { launch, subscribe, type Unstale } from './lib/unstale.ts'
 import { PATIENCE, poll } from './lib/wait.ts'
+
+const run = promisify(execFile)
 
 let shared: Promise<Postgres> | undefined
 
@@ -186,6 +191,40 @@ test('another cluster that took the address while it was stopped is a reset, tho
   const stream = await listen(t, next)
   await other.sql("INSERT INTO tasks VALUES (5, 1, 'a')", database)
   await until(stream, 'project:1 ["tasks","detail",5]')
+})
+
+// ---- the same cluster, set back ----
+
+test('a server that was set back to a copy of its files and went on from there is a reset, though its WAL has passed where we stood', async (t) => {
+  const pg = await postgres(t, BOUNDED)
+  const { sql, server, database, settings, dir } = await follow(t, pg, { slot: 'permanent' })
+  const stream = await listen(t, server)
+  await position(stream, sql)
+  const copy = join(pg.dir, 'copy')
+  await pg.stop()
+  await run('cp', ['-a', pg.data, copy])
+  await pg.start()
+  await current(server)
+  await pg.sql("INSERT INTO tasks VALUES (10, 1, 'a')", database)
+  await until(stream, 'project:1 ["tasks","detail",10]')
+  assert.deepEqual(named(stream.events, 'reset'), [], 'a restart alone is none')
+  const since = stream.events.findLast((event) => event.event === 'position')?.data.position ?? assert.fail()
+  await server.stop()
+  const stood = await pg.sql('SELECT pg_current_wal_lsn()')
+  await pg.stop()
+  await run('rm', ['-r', pg.data])
+  await run('mv', [copy, pg.data])
+  await pg.start()
+  await pg.sql("INSERT INTO tasks VALUES (20, 1, 'b')", database)
+  await pg.sql('SELECT pg_switch_wal()')
+  assert.equal(await pg.sql(`SELECT pg_current_wal_lsn() > '${stood}'`), 't')
+  const next = await launch(t, settings, { dir }).started()
+  await next.line(/changes may have been missed \(the database was set back\)/)
+  await current(next)
+  assert.equal(await greeted(t, next, since), 'reset')
+  const again = await listen(t, next)
+  await pg.sql("INSERT INTO tasks VALUES (30, 1, 'c')", database)
+  await until(again, 'project:1 ["tasks","detail",30]')
 })
 
 // ---- the publication ----

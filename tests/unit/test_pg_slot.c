@@ -9,8 +9,13 @@ enum { KEEP_MB = 100, MB = 1024 * 1024 };
 
 static const struct pg_place HERE = {
     .known = true, .system = "7001", .timeline = 3, .slot = "unstale", .lsn = 5000};
-static const struct pg_place CURSOR = {
-    .known = true, .system = "7001", .timeline = 3, .slot = "unstale", .lsn = 4000, .tables = 77};
+static const struct pg_place CURSOR = {.known = true,
+                                       .system = "7001",
+                                       .timeline = 3,
+                                       .slot = "unstale",
+                                       .lsn = 4000,
+                                       .tables = 77,
+                                       .last = {.lsn = 3990, .xid = 740, .time_us = 123456}};
 static const struct pg_slot SLOT = {.exists = true,
                                     .ours = true,
                                     .confirmed = 4000,
@@ -89,15 +94,20 @@ static void a_cursor_is_read_as_it_was_written(void **state)
 {
     static const char *const wrong[] = {"",
                                         "1",
+                                        "1 7001 3 unstale 4d 0/FA0",
+                                        "3 7001 3 unstale 4d 0/FA0 0/F96 740 123456",
+                                        "2 7001 3 unstale 4d",
                                         "2 7001 3 unstale 4d 0/FA0",
-                                        "1 7001 3 unstale 4d",
-                                        "1 7001 x unstale 4d 0/FA0",
-                                        "1 7001 99999999999 unstale 4d 0/FA0",
-                                        "1 7001 3 unstale 4d 0/FA0 ",
-                                        "1 7001 3  4d 0/FA0"};
+                                        "2 7001 3 unstale 4d 0/FA0 0/F96 740",
+                                        "2 7001 x unstale 4d 0/FA0 0/F96 740 123456",
+                                        "2 7001 99999999999 unstale 4d 0/FA0 0/F96 740 123456",
+                                        "2 7001 3 unstale 4d 0/FA0 0/F96 740 99999999999999999999",
+                                        "2 7001 3 unstale 4d 0/FA0 0/F96 740 -1",
+                                        "2 7001 3 unstale 4d 0/FA0 0/F96 740 123456 1",
+                                        "2 7001 3  4d 0/FA0 0/F96 740 123456"};
     struct buf text = BUF_INIT(1000);
     assert_true(pg_place_write(&text, &CURSOR));
-    assert_text(buf_slice(&text), "1 7001 3 unstale 4d 0/FA0");
+    assert_text(buf_slice(&text), "2 7001 3 unstale 4d 0/FA0 0/F96 740 123456");
     struct pg_place back = pg_place_parse(buf_slice(&text));
     assert_true(back.known);
     assert_string_equal(back.system, CURSOR.system);
@@ -105,6 +115,9 @@ static void a_cursor_is_read_as_it_was_written(void **state)
     assert_int_equal(back.timeline, CURSOR.timeline);
     assert_int_equal(back.lsn, CURSOR.lsn);
     assert_int_equal(back.tables, CURSOR.tables);
+    assert_int_equal(back.last.lsn, CURSOR.last.lsn);
+    assert_int_equal(back.last.xid, CURSOR.last.xid);
+    assert_int_equal(back.last.time_us, CURSOR.last.time_us);
     buf_free(&text);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (pg_place_parse(str_of(wrong[i])).known)

@@ -66,10 +66,15 @@ static const struct pg_stream_ops ops = {.begin = on_begin,
                                          .learned = on_learned,
                                          .emitted = on_emitted};
 
-static void rig_open(struct rig *rig, uint64_t applied)
+static void rig_go_on(struct rig *rig, uint64_t from, struct pg_stand before)
 {
     *rig = (struct rig){.said = BUF_INIT(BYTES_MAX)};
-    rig->stream = pg_stream_new(&WATCH, applied, &ops, rig);
+    rig->stream = pg_stream_new(&WATCH, from, &before, &ops, rig);
+}
+
+static void rig_open(struct rig *rig, uint64_t applied)
+{
+    rig_go_on(rig, applied, (struct pg_stand){.applied = applied});
 }
 
 static void rig_close(struct rig *rig)
@@ -230,7 +235,7 @@ static void what_cannot_begin_is_given_again(void **state)
 static void what_was_handed_on_before_is_skipped(void **state)
 {
     struct rig rig;
-    rig_open(&rig, 110);
+    rig_go_on(&rig, 80, (struct pg_stand){.applied = 110, .last = {.lsn = 100, .xid = 5}});
     begin(&rig, 100, 5);
     describe(&rig, OID, "tasks");
     insert(&rig, OID);
@@ -241,6 +246,46 @@ static void what_was_handed_on_before_is_skipped(void **state)
     insert(&rig, OID);
     commit(&rig, 110, 120);
     said(&rig, "begin created commit(6,120) ");
+    rig_close(&rig);
+}
+
+static void what_was_handed_on_before_has_to_come_again_as_it_was(void **state)
+{
+    /* From 80 on it was handed on up to 200, the last transaction of which was at 150. */
+    static const struct pg_stand before = {.applied = 200, .last = {.lsn = 150, .xid = 7}};
+    struct rig rig;
+    rig_go_on(&rig, 80, before);
+    assert_int_equal(begin(&rig, 100, 6), PG_STREAM_TAKEN);
+    commit(&rig, 100, 110);
+    keepalive(&rig, 150, false);
+    assert_int_equal(begin(&rig, 150, 7), PG_STREAM_TAKEN);
+    commit(&rig, 150, 160);
+    assert_int_equal(pg_stream_stand(rig.stream).last.lsn, 150);
+    keepalive(&rig, 190, false);
+    assert_int_equal(begin(&rig, 200, 8), PG_STREAM_TAKEN);
+    commit(&rig, 200, 210);
+    assert_int_equal(pg_stream_stand(rig.stream).last.lsn, 200);
+    assert_int_equal(pg_stream_stand(rig.stream).last.xid, 8);
+    rig_close(&rig);
+
+    static const struct {
+        uint64_t lsn;
+        uint32_t xid;
+    } others[] = {{150, 8}, {160, 7}, {200, 9}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        rig_go_on(&rig, 80, before);
+        assert_int_equal(begin(&rig, others[i].lsn, others[i].xid), PG_STREAM_OTHER);
+        rig_close(&rig);
+    }
+    rig_go_on(&rig, 80, before);
+    assert_int_equal(keepalive(&rig, 151, false), PG_STREAM_OTHER);
+    rig_close(&rig);
+    rig_go_on(&rig, 151, before); /* what comes again is behind it: nobody saw that */
+    assert_int_equal(begin(&rig, 170, 8), PG_STREAM_OTHER);
+    rig_close(&rig);
+    rig_go_on(&rig, 151, before);
+    assert_int_equal(keepalive(&rig, 180, false), PG_STREAM_TAKEN);
+    assert_int_equal(begin(&rig, 200, 8), PG_STREAM_TAKEN);
     rig_close(&rig);
 }
 
@@ -314,6 +359,7 @@ int main(void)
         cmocka_unit_test(a_transaction_is_opened_by_its_first_row),
         cmocka_unit_test(what_cannot_begin_is_given_again),
         cmocka_unit_test(what_was_handed_on_before_is_skipped),
+        cmocka_unit_test(what_was_handed_on_before_has_to_come_again_as_it_was),
         cmocka_unit_test(a_keepalive_confirms_only_between_transactions),
         cmocka_unit_test(a_break_lets_others_in_and_goes_on),
         cmocka_unit_test(messages_of_ours_are_handed_on),
