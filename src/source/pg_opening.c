@@ -44,20 +44,13 @@ static void set_gap(struct pg_opening *opening, const char *reason)
 
 /* ---- the steps, the last one first ---- */
 
-/* Who is told may free it. */
-static void tell_opened(const struct pg_opening *opening)
-{
-    const struct pg_opened opened = opening->opened;
-    opening->options.opened(opening->options.ctx, &opened);
-}
-
 static void on_started(void *ctx, struct pg_conn *conn, const PGresult *result)
 {
     struct pg_opening *opening = ctx;
     if (PQresultStatus(result) != PGRES_COPY_BOTH)
         refuse_result(opening, result, "the replication cannot begin");
     else
-        tell_opened(opening);
+        opening->options.opened(opening->options.ctx, &opening->opened);
 }
 
 static void start(struct pg_opening *opening)

@@ -31,8 +31,7 @@ static bool same_as_jansson(struct str text)
 static void reads_what_is_plain(void **state)
 {
     static const char *const rows[] = {
-        "{\"scope\":\"user:7\",\"type\":\"job\",\"data\":{\"a\":[1,-2,0,true,false,null],\"b\":"
-        "\"\"}}",
+        "{\"scope\":\"user:7\",\"data\":{\"a\":[1,-2,0,true,false,null],\"b\":\"\"}}",
         " \t\r\n[ 1 , 2 ] ",
         "[]",
         "{ }",
