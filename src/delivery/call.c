@@ -7,7 +7,10 @@ enum { CALL_BACKOFF_S = 1 };
 void call_respond(struct call *call, unsigned status, struct str body)
 {
     buf_text(&call->headers, "Content-Type: application/json\r\nCache-Control: no-store\r\n");
-    conn_respond(call->conn, status, buf_slice(&call->headers), body);
+    if (call->last)
+        conn_respond_close(call->conn, status, buf_slice(&call->headers), body);
+    else
+        conn_respond(call->conn, status, buf_slice(&call->headers), body);
 }
 
 void call_refuse(struct call *call, unsigned status, const char *sentence)

@@ -24,6 +24,7 @@ struct call {
     uint64_t now;
     struct buf headers; /* that every answer carries */
     bool bad_token;     /* a 401 is about a token that was sent (RFC 6750, 3.1) */
+    bool last;          /* the connection ends with the answer */
 };
 
 void call_respond(struct call *call, unsigned status, struct str json);

@@ -331,6 +331,9 @@ void entrance_begin(struct entrance *entrance, struct call *call, bool websocket
     struct entry entry = {
         .call = call, .enter = then, .err = ERR_INIT, .admission = {.err = ERR_INIT}};
     arena_init(&entry.arena, ENTRANCE_ARENA_MAX);
+    /* To find out who somebody is may cost a signature, or a question to the application: nobody
+     * has hundreds of them answered that came in one packet. */
+    call->last = authorizer->credentials;
     if (entrance->draining) {
         refuse_for_now(&entry, "the server is stopping; come back");
     } else if (!query_parse(call->request->query, ENTRANCE_PARAMS_MAX, &entry.arena, &entry.query,

@@ -21,6 +21,8 @@ struct guest {
     struct quota *quota;
     struct quota_seat seat;
     uint64_t known_by;    /* 0: it is known */
+    uint64_t shown_since; /* tokens are counted from here on */
+    unsigned shown;
     struct str *families; /* that it follows; texts are its own */
     size_t n_families;
     struct crowd_scope *suspended; /* what it held, and from where it goes on; texts are its own */
@@ -236,6 +238,18 @@ void guests_named(struct guests *guests, struct conn *conn)
     struct guest *guest = find(guests, conn);
     if (guest)
         guest->known_by = 0;
+}
+
+bool guests_may_show(struct guests *guests, struct conn *conn, uint64_t now)
+{
+    struct guest *guest = find(guests, conn);
+    if (!guest)
+        return true;
+    if (guest->shown == 0 || now - guest->shown_since >= GUESTS_TOKENS_MS) {
+        guest->shown_since = now;
+        guest->shown = 0;
+    }
+    return guest->shown++ < GUESTS_TOKENS;
 }
 
 /* ---- families ---- */

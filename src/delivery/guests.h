@@ -26,6 +26,8 @@
 
 struct guests;
 
+enum { GUESTS_TOKENS = 10, GUESTS_TOKENS_MS = 10 * 1000 };
+
 struct guests_options {
     struct crowd *crowd;
     struct server *server;
@@ -52,6 +54,8 @@ void guests_unfollow(struct guests *guests, struct conn *conn, struct str family
 void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity);
 /* It has said who it is; what it may read is being asked. */
 void guests_named(struct guests *guests, struct conn *conn);
+/* May it show one more token now? Each costs a signature: GUESTS_TOKENS within GUESTS_TOKENS_MS. */
+bool guests_may_show(struct guests *guests, struct conn *conn, uint64_t now);
 /* A seat for who has none yet. */
 void guests_seat(struct guests *guests, struct conn *conn, struct quota *quota,
                  const struct quota_seat *seat);

@@ -174,6 +174,10 @@ static void on_token(struct talk *talk, const json_t *message)
     }
     if (identity_way(old) == IDENTITY_EVERYONE)
         return; /* without authentication there is nothing that a token could change */
+    if (!guests_may_show(options->guests, talk->conn, options->now)) {
+        say_error(talk, (struct str){0}, "too many tokens at once; come back with one in a moment");
+        return;
+    }
     options->authorizer->renew(options->authorizer->ctx, old, string_of(token), &admission);
     if (identity_way(old) == IDENTITY_NOBODY && admission.answer == AUTHORIZER_YES &&
         !options->complete(options->ctx, talk->conn, &admission)) {

@@ -84,7 +84,8 @@ static void open_stream(struct entry *entry, const struct scopes *scopes, enum f
              "Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\n"
              "X-Accel-Buffering: no\r\n");
     if (call->request->method == HTTP_HEAD_) {
-        conn_respond(call->conn, 200, buf_slice(&call->headers), (struct str){0});
+        (call->last ? conn_respond_close : conn_respond)(call->conn, 200, buf_slice(&call->headers),
+                                                         (struct str){0});
         return;
     }
     struct buf head = BUF_INIT(CALL_HEADERS_MAX + 128);

@@ -440,6 +440,33 @@ test('a family that grows beyond the limit of scopes is not followed silently: a
   assert.match(refused.body, /more than 3 scopes/)
 })
 
+test('nobody has many signatures looked at in one packet: a connection for each request, ten tokens in ten seconds', async (t) => {
+  const server = await serve(t, secured())
+  const bad = `${mint(USER()).slice(0, -4)}AAAA`
+  const looked = (): Promise<number> => server.metric('unstale_auth_tokens_total{result="signature"}')
+  for (const method of ['GET', 'HEAD']) {
+    const wire = new Wire(server.at)
+    t.after(() => wire.close())
+    const before = await looked()
+    wire.send(Buffer.concat(Array.from({ length: 50 }, () => requestBytes(server.at, '/v1/stream?scope=all', { method, headers: bearer(bad) }))), method)
+    const answer = await wire.answer()
+    assert.equal(answer.status, 401)
+    assert.equal(answer.headers.get('connection'), 'close')
+    await wire.end()
+    assert.equal(await looked(), before + 1)
+  }
+  const before = await looked()
+  const stream = await open(t, server, { scopes: ['all'], headers: bearer(mint(USER())) })
+  await stream.opened()
+  for (let i = 0; i < 30; i++) stream.say({ type: 'token', token: bad })
+  await stream.until('thirty errors', () => stream.errors.length === 30)
+  assert.deepEqual(stream.errors.filter(({ error }) => error.includes('too many tokens')).length, 20)
+  assert.equal(await looked(), before + 10)
+  /* It goes on. */
+  await server.mark('all', ['x'])
+  await stream.next('stale')
+})
+
 test('hundreds of streams are looked at after a reload, and only what is no more theirs ends', async (t) => {
   const limits = { connections_per_user: 1000, connections_per_token: 1000 }
   const server = await serve(t, secured({ scopes: ['a', 'b'] }, { limits, threads: 2 }))
