@@ -84,7 +84,7 @@ export function reports(report: (report: QueryReport) => void): (event: WorkEven
 }
 
 function standingOf(query: Query): Standing {
-  if (query.isStatic()) return 'static'
+  if (query.isStatic?.()) return 'static'
   if (query.isActive()) return 'active'
   return query.getObserversCount() > 0 ? 'disabled' : 'inactive'
 }

@@ -101,7 +101,7 @@ export function createScheduler(
     if (next < Infinity) timer = timers.setTimeout(pump, Math.ceil(next - start))
   }
 
-  /** `how` is the action that ended it; neither of `success` and `error` when it was cancelled. */
+  /** `how` is the action that ended it; neither of `success` and `error` when it was cancelled, or an `error` that leaves none behind. */
   function settled(query: Query, debt: Debt, how: string): void {
     debt.inFlight = false
     const { answering } = debt
@@ -109,7 +109,7 @@ export function createScheduler(
     debt.answering = false
     debt.owed ||= answering && !ok
     if (ok) debt.failures = 0
-    else if (how !== 'error') debt.due = Math.max(debt.due, now() + minInterval) /* Whoever cancelled it is about to write something; do not run straight into that. */
+    else if (how !== 'error' || query.state.status !== how) debt.due = Math.max(debt.due, now() + minInterval) /* Whoever cancelled it is about to write something; do not run straight into that. */
     else if (answering) debt.failures += 1
     if (answering) tell({ type: 'settled', query, ok, again: debt.owed && debt.failures <= MAX_REPETITIONS })
     if (debt.owed) pumpSoon()
@@ -169,9 +169,10 @@ function flag(query: Query): void {
   if (query.state.status !== 'pending') query.invalidate()
 }
 
-/** Whether anybody wants it: shown, or asked for in so many words and not switched off. */
+/** Whether anybody wants it: shown, or asked for in so many words and not switched off. The first releases of TanStack Query 5 know no
+ *  static ones. */
 function mayFetch(query: Query, eager: boolean | undefined): unknown {
-  return !query.isStatic() && (query.isActive() || (eager && !query.isDisabled() && query.options.queryFn))
+  return !query.isStatic?.() && (query.isActive() || (eager && !query.isDisabled() && query.options.queryFn))
 }
 
 /** The mark that `fetchNextPage` and `fetchPreviousPage` leave on their fetch. */

@@ -31,7 +31,7 @@ export function createWarnings(queryClient: QueryClient, client: { readonly url?
   return {
     marked(query) {
       live.add(query)
-      const polls = query.observers.some(({ options }) => options.refetchInterval)
+      const polls = query.observers?.some(({ options }) => options.refetchInterval)
       if (polls) say('poll', `the query ${query.queryHash} polls (refetchInterval) although its changes are pushed`)
     },
     invalidated(queries) {
