@@ -70,9 +70,9 @@ bool guests_work(struct guests *guests);
 /* Every guest of that user: a right came or went (`from`: IDENTITY_LIVE, …). */
 void guests_grant(struct guests *guests, struct str user, struct str scope, unsigned from);
 void guests_revoke(struct guests *guests, struct str user, struct str scope, unsigned from);
-/* Not now: nothing of the scope is told until guests_resume or guests_revoke. Nobody is told that
- * it is so; resumed, a `ready` says how it goes on: from where it stopped, or (`missed`: the right
- * was gone meanwhile) with a reset. */
+/* Not now: nothing of the scope is told until guests_resume or guests_revoke, and no position above
+ * what it has (crowd_suspend). Nobody is told that it is so; resumed, a `ready` says how it goes
+ * on: from where it stopped, or (`missed`: the right was gone meanwhile) with a reset. */
 void guests_suspend(struct guests *guests, struct str user, struct str scope, unsigned from);
 void guests_resume(struct guests *guests, struct str user, struct str scope, unsigned from,
                    bool missed);
