@@ -77,6 +77,20 @@ static bool plan_one(struct setup *setup, const struct watch_table *watched, str
                              at, err);
 }
 
+/* SQLite takes names that differ in case alone for one; their triggers would have one name, too. */
+static bool is_another(const struct watch *watch, size_t i, struct place *at, struct err *err)
+{
+    const struct watch_table *watched = &watch->tables[i];
+    for (size_t j = 0; j < i; j++) {
+        if (!sqltext_same_name(watch->tables[j].table, watched->table))
+            continue;
+        *at = watched->at;
+        return err_set(err, "to SQLite %.*s is the table %.*s, which stands here already",
+                       STR_ARG(watched->table), STR_ARG(watch->tables[j].table));
+    }
+    return true;
+}
+
 /* The plan of every table that is to be followed. */
 static bool setup_plan(struct setup *setup, const struct watch *watch, struct place *at,
                        struct err *err)
@@ -87,7 +101,7 @@ static bool setup_plan(struct setup *setup, const struct watch *watch, struct pl
     if (!setup->plans)
         return err_set(err, "%s: too many tables", setup->path);
     for (size_t i = 0; i < watch->n_tables; i++)
-        if (!plan_one(setup, &watch->tables[i], at, err))
+        if (!is_another(watch, i, at, err) || !plan_one(setup, &watch->tables[i], at, err))
             return err_prefix(err, "%s", setup->path);
     for (size_t i = 0; i < setup->schema->n_tables; i++) {
         const struct sqlite_table *table = &setup->schema->tables[i];

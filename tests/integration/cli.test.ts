@@ -126,6 +126,7 @@ test('a mistake is one line with its place, for check and for serve alike, and e
     [TASKS.replace('[title] }', '[titel] }'), 'unstale.yaml:11:84: ./app.db: table tasks has no column "titel" (did you mean "title"?)'],
     [TASKS.replace('"project:{project_id}"', '"project:{projectid}"'), 'unstale.yaml:8:13: ./app.db: table tasks has no column "projectid"'],
     [TASKS.replace('  tasks:', '  task:'), 'unstale.yaml:5:3: ./app.db: the database has no table "task" (did you mean "tasks"?)'],
+    [`${TASKS}  Tasks: { scope: all, stale: [[any]] }\n`, 'unstale.yaml:15:3: ./app.db: to SQLite Tasks is the table tasks, which stands here already'],
   ]
   for (const [yaml, said] of rows) {
     const dir = place(t, yaml, SCHEMA)
