@@ -29,6 +29,7 @@ struct conn {
     char held[SCOPES_MAX][SCOPE_MAX];
     size_t n_held;
     unsigned closing;
+    bool shown_too_often;
 };
 
 void *crowd_peer(const struct conn *conn)
@@ -140,6 +141,11 @@ void guests_forget(struct guests *guests, struct conn *conn, struct str scope) {
 void guests_named(struct guests *guests, struct conn *conn)
 {
     buf_text(&conn->calls, "named ");
+}
+
+bool guests_may_show(struct guests *guests, struct conn *conn, uint64_t now)
+{
+    return !conn->shown_too_often;
 }
 
 void guests_replace(struct guests *guests, struct conn *conn, struct identity *identity)
@@ -437,6 +443,20 @@ static void a_token_says_who_one_is_or_goes_on_being(void **state)
     }
 }
 
+static void who_shows_tokens_too_often_is_told_so_and_none_is_looked_at(void **state)
+{
+    struct rig *rig = rig_new();
+    struct identity *me = somebody("me");
+    identity_of_all = me;
+    rig->conn.shown_too_often = true;
+    says(rig, "{\"type\":\"token\",\"token\":\"me\"}");
+    called(rig, "");
+    sent(&rig->conn, "t");
+    identity_of_all = NULL;
+    identity_free(me);
+    rig_free(rig);
+}
+
 static void what_is_said_while_it_is_asked_what_one_may_read_waits(void **state)
 {
     for (unsigned known = 0; known < 4; known++) {
@@ -634,6 +654,7 @@ int main(void)
         cmocka_unit_test(who_may_read_nothing_is_told_why_and_closed),
         cmocka_unit_test(a_family_is_what_may_be_read_of_it_and_is_followed),
         cmocka_unit_test(a_token_says_who_one_is_or_goes_on_being),
+        cmocka_unit_test(who_shows_tokens_too_often_is_told_so_and_none_is_looked_at),
         cmocka_unit_test(what_is_said_while_it_is_asked_what_one_may_read_waits),
         cmocka_unit_test(answers_wait_for_a_busy_socket_and_go_before_the_close),
         cmocka_unit_test(what_waits_is_bounded_and_never_sent_by_halves),
