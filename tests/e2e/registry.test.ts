@@ -176,6 +176,9 @@ test('gaps 3 and 4, phase 2: permissions follow the groups, and quality follows 
   await cem.page.getByText('1 person').first().waitFor()
   await ada.row('g-release').getByRole('button', { name: /^Add/ }).click()
   await poll('two people', async () => (await cem.page.getByText('1 person').count()) === 0)
+  await demo.sql("UPDATE group_members SET group_id = 'g-web' WHERE id = 'm1'")
+  await cem.page.getByText('3 people').first().waitFor()
+  await cem.page.getByText('1 person').first().waitFor()
 
   await go(cem, 'Quality gates')
   await cem.page.getByText('24 repositories,').waitFor()
