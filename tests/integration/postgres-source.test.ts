@@ -61,8 +61,7 @@ async function waiting(t: TestContext, source: Record<string, unknown> = {}): Pr
   const following = await follow(t, pg, source)
   const local = pg.session(following.database)
   await local.sql('SET synchronous_commit = local')
-  await pg.set('synchronous_standby_names', 'nobody')
-  await poll('the setting', async () => (await local.sql('SHOW synchronous_standby_names')) === 'nobody' || null)
+  await pg.commitsWait(following.database)
   return {
     ...following,
     pg,

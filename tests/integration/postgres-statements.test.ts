@@ -393,7 +393,7 @@ test('a commit that waits for its synchronous standby is told when others can se
     [1, 300],
     [2, 2500],
   ] as const) {
-    await postgres.set('synchronous_standby_names', 'nobody')
+    await postgres.commitsWait(database)
     const writer = postgres.session(database)
     const commit = writer.sql(`INSERT INTO tasks VALUES (${id}, 1, 'a', '')`)
     await poll('a commit that waits', async () => (await postgres.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")) === 1)

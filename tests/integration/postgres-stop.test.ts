@@ -22,7 +22,7 @@ for (const slot of ['temporary', 'permanent']) {
     })
     const stream = await subscribe(t, server, { scopes: ['project:1'] })
     await stream.opened()
-    await database.set('synchronous_standby_names', 'nobody')
+    await database.commitsWait(name)
     const writer = database.session(name).sql('INSERT INTO tasks VALUES (1, 1)').catch(() => 'broken off')
     await poll('a commit that readers cannot see', async () => (await readiness(server)).sources.some(({ why }) => /cannot be seen/.test(why)))
     const began = Date.now()

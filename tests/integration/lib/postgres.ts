@@ -339,6 +339,22 @@ export class Postgres extends Watched {
     await this.sql('SELECT pg_reload_conf()')
   }
 
+  /** From now on commits wait for a standby that never comes, until synchronous_standby_names is empty again. That holds
+   * once the checkpointer knows, which no setting shows: so until a commit that is nobody's matter has waited. */
+  async commitsWait(database: string): Promise<void> {
+    await this.set('synchronous_standby_names', 'nobody')
+    const waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%probe of commits%'"
+    for (let waited = false; !waited; ) {
+      const probe = this.session(database)
+      let over = false
+      const commit = probe.sql("SELECT pg_logical_emit_message(true, 'probe of commits', '')").finally(() => (over = true))
+      await poll('a commit that waits, or is over', async () => (waited = (await this.number(`SELECT count(*) ${waiting}`, database)) > 0) || over)
+      if (waited) await this.sql(`SELECT pg_cancel_backend(pid) ${waiting}`, database)
+      await commit
+      await probe.close()
+    }
+  }
+
   /** Ends connections of others: `filter` is a condition on pg_stat_activity. How many. */
   async terminate(filter: string): Promise<number> {
     return this.number(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND (${filter})`)
