@@ -99,7 +99,7 @@ export function epochOf(position: string): string {
 }
 
 /** What comes in on a stream, whatever carries it. */
-export class EventStream extends Watched {
+export abstract class EventStream extends Watched {
   readonly events: StreamEvent[] = []
   status = 0
   headers = new Map<string, string>()
@@ -112,6 +112,9 @@ export class EventStream extends Watched {
   bytes = 0
   onEvent: ((event: StreamEvent) => void) | null = null
   #taken = 0
+
+  /** The client is gone; what it has not parsed yet it never will. */
+  abstract cut(): void
 
   protected override described(): string {
     const shown = JSON.stringify(this.events.slice(-5)).slice(0, 1500)
@@ -285,7 +288,6 @@ export class Stream extends EventStream {
     this.socket.resume()
   }
 
-  /** The client is gone; what it has not parsed yet it never will. */
   cut(): void {
     this.#rest = Buffer.alloc(0)
     this.ended = true

@@ -284,7 +284,6 @@ export class WebSocketStream extends EventStream {
     this.socket.resume()
   }
 
-  /** The client is gone; what it has not parsed yet it never will. */
   cut(): void {
     this.#rest = Buffer.alloc(0)
     this.ended = true
