@@ -54,7 +54,8 @@ test('registry: the browser’s EventSource and EVENT_INVALIDATION_MAP', async (
 })
 
 test('registry: an EventSource that is one connection too many comes in when there is room', async (t) => {
-  const site = await Site.start(t, 'nobody signs in', { connections: 3 })
+  /* They say nothing for as long as the browser takes to start. */
+  const site = await Site.start(t, 'nobody signs in', { connections: 3, head_time: '5m' })
   const sockets = Array.from({ length: 3 }, () => connect(site.unstale!.at.port, site.unstale!.at.host))
   cleanup(t, async () => sockets.forEach((socket) => socket.destroy()))
   await poll('no room', async () => (await site.unstale!.metric('unstale_connections')) === 3)
