@@ -8,6 +8,8 @@ import { createServer, defaultServerConditions } from 'vite'
 export async function pageModule<Module>(t: TestContext, example: string, path: string): Promise<Module> {
   const server = await createServer({
     root: join(example, 'ui'),
+    /* Nobody's ui/.env. */
+    envDir: false,
     server: { middlewareMode: true, ws: false },
     ssr: { resolve: { conditions: ['unstale-source', ...defaultServerConditions] } },
     appType: 'custom',
