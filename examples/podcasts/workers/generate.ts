@@ -19,6 +19,8 @@ interface Job {
 }
 
 const LOOK_MS = 100
+/* The next job is worth more than an answer that does not come. */
+const ANSWER_MS = 10_000
 const TELL_AGAIN_MS = 500
 const WORK_MS = Number(process.env['WORK_MS'] ?? 1500)
 
@@ -73,6 +75,7 @@ async function tell(job: Job): Promise<string | null> {
     const answer = await fetch(`${unstale}/v1/notices`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(ANSWER_MS),
       body: JSON.stringify({
         scope: `user:${job.user_id}`,
         type: 'job_completion',

@@ -10,6 +10,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const LOOK_MS = 100
+/* The next job is worth more than an answer that does not come. */
+const ANSWER_MS = 10_000
 const STEPS = 10
 const STEP_MS = Number(process.env['STEP_MS'] ?? 300)
 
@@ -33,6 +35,7 @@ async function tell(id: string, percent: number): Promise<void> {
     const answer = await fetch(`${unstale}/v1/notices`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(ANSWER_MS),
       body: JSON.stringify({ scope: 'all', type: 'transcription_progress', data: { recordingId: id, percent } }),
     })
     if (!answer.ok) console.error(`${id}: unstale answered ${answer.status}: ${await answer.text()}`)
