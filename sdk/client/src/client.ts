@@ -385,8 +385,8 @@ export function createClient(options: ClientOptions): UnstaleClient {
     answers = { ...answers, [scope]: answer }
   }
 
-  /** An event that is not known is of a later server and nothing is lost with it. A known event that makes no sense may have carried marks, so everything counts as stale. A `ready` that makes no
-   *  sense leaves nothing to go on with. */
+  /** An event that is not known is of a later server and nothing is lost with it. A known event that makes no sense may have
+   *  carried marks, so everything counts as stale. A `ready` that makes no sense leaves nothing to go on with. */
   function takeUnreadable(attempt: number, event: string): void {
     if (development) {
       if (isEvent(event)) warnOnce('unreadable-event', `unreadable ${event} event`)
