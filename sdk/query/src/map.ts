@@ -17,7 +17,8 @@ export interface Rule<Data = Readonly<Record<string, unknown>>> {
   key: QueryKey
   /** `invalidate`, the default: what is shown is fetched now and the rest when it is shown. `refetch`: all of it, now. */
   then?: 'invalidate' | 'refetch' | 'nothing'
-  /** Writes what came with the change into cached data; gives undefined to leave it alone. */
+  /** Writes what came with the change into cached data, which stays as old and as stale as it was; gives undefined to leave it
+   *  alone. */
   patch?: (cached: any, change: ScopedChange<Data>) => unknown
 }
 
@@ -49,10 +50,14 @@ function marksOf({ key, then = 'invalidate', patch }: Rule, change: ScopedChange
   let late = false
   if (patch && queryClient) {
     for (const query of queryClient.getQueryCache().findAll({ queryKey: key })) {
-      const patched = query.state.data === undefined ? undefined : patch(query.state.data, change)
+      const { data, dataUpdatedAt, fetchStatus, isInvalidated } = query.state
+      const patched = data === undefined ? undefined : patch(data, change)
       /* An answer that is on its way may be older than the patch and would be put over it. */
-      if (query.state.fetchStatus !== 'idle') late = true
-      if (patched !== undefined) queryClient.setQueryData(query.queryKey, patched)
+      if (fetchStatus !== 'idle') late = true
+      if (patched === undefined) continue
+      /* The rest of it is as old, and as stale, as before. */
+      queryClient.setQueryData(query.queryKey, patched, { updatedAt: dataUpdatedAt })
+      if (isInvalidated) query.invalidate()
     }
   }
   return then === 'nothing' && !late ? [] : [{ key, eager: then === 'refetch' }]

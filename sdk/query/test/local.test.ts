@@ -371,6 +371,18 @@ describe('keys that the application derives', () => {
     expect(queryClient.getQueryState(['tasks', '1'])?.isInvalidated).toBe(false)
   })
 
+  test('what is patched is as old as before, and as stale where the page itself had found it so', async () => {
+    const patch = (cached: object, { data }: { data?: object }) => ({ ...cached, ...data })
+    connect({ map: mapChanges({ task: ({ id }) => [{ key: ['tasks', id], patch, then: 'nothing' }] }, queryClient) })
+    queryClient.setQueryData(['tasks', '1'], { title: 'a', status: 'open' })
+    const dataUpdatedAt = Date.now()
+    await queryClient.invalidateQueries({ queryKey: ['tasks', '1'], refetchType: 'none' })
+    await pass(2000)
+    client.stale('all', [['x']], 0, [change('updated', '1', { status: 'done' })])
+    await pass(2000)
+    expect(queryClient.getQueryState(['tasks', '1'])).toMatchObject({ data: { title: 'a', status: 'done' }, dataUpdatedAt, isInvalidated: true })
+  })
+
   test('marks without changes, and the empty key, count for the whole scope', async () => {
     connect({ map: mapChanges({}) })
     watch(queryClient, backend, ['row'])
