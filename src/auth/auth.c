@@ -119,9 +119,10 @@ static void admit_document(const struct auth *auth, const struct identity_option
     struct identity_options known = *as;
     struct err err = ERR_INIT;
     known.claims = document;
-    if (json_is_number(exp) && json_number_value(exp) * 1000 < (double)as->expires_ms)
+    bool fits = claims_document(document, &err);
+    if (fits && json_is_number(exp) && json_number_value(exp) * 1000 < (double)as->expires_ms)
         known.expires_ms = (int64_t)(json_number_value(exp) * 1000);
-    if (!claims_document(document, &err))
+    if (!fits)
         answer(out, AUTHORIZER_NO, err.text);
     else if (known.expires_ms <= wall_ms())
         answer(out, AUTHORIZER_BAD, "the session has expired");
