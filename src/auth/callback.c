@@ -100,6 +100,7 @@ static void tell(struct known *known)
     size_t n = known->n_waiters;
     known->waiters = NULL;
     known->n_waiters = 0;
+    known->ends = UINT64_MAX; /* so that asking again now does not find it too old, and drop it */
     const struct callback_said said = said_of(known);
     for (size_t i = 0; i < n; i++)
         callback->options.done(callback->options.ctx, waiters[i], &said);
