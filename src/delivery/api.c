@@ -101,8 +101,13 @@ static void get_position(struct call *call)
 static bool is_json(struct str type)
 {
     struct str want = STR("application/json");
-    return type.n >= want.n && strncasecmp(type.p, want.p, want.n) == 0 &&
-           (type.n == want.n || type.p[want.n] == ';');
+    if (type.n < want.n || strncasecmp(type.p, want.p, want.n) != 0)
+        return false;
+    /* Blanks may stand in front of the parameters (RFC 9110, 5.6.6). */
+    size_t at = want.n;
+    while (at < type.n && (type.p[at] == ' ' || type.p[at] == '\t'))
+        at++;
+    return at == type.n || type.p[at] == ';';
 }
 
 /* Who may not publish is told so. */

@@ -153,6 +153,7 @@ test('publishing takes application/json, and nothing that a page could send with
     ['application/json', 202],
     ['APPLICATION/JSON', 202],
     ['application/json;charset=utf-8', 202],
+    ['application/json ; charset=utf-8', 202],
     ['text/plain', 415],
     ['text/plain; application/json', 415],
     ['application/json, text/plain', 415],
