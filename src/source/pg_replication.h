@@ -5,8 +5,9 @@
  *          └────────────┴──────────────── `lost` ──────────────────────┘
  *
  * It is of one go: after `lost` it is closed, and another one made. Thread: the loop's. Callbacks
- * come from the loop, or from inside of pg_replication_beat and pg_replication_break, and none
- * after pg_replication_close, which may be called in `lost` alone. */
+ * come from the loop, or from inside of pg_replication_beat, pg_replication_break and
+ * pg_replication_report (that one calls `confirmed` alone), and none after pg_replication_close. Of
+ * the callbacks `lost` alone may call that. */
 #pragma once
 
 #include "source/pg_conn.h"
