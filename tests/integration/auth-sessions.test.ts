@@ -188,7 +188,7 @@ test('a session ends at its exp, or at max_age; a stop does not wait for the app
 })
 
 test('a session whose exp moves on is asked about anew at its end, whatever is remembered', async (t) => {
-  const app = await backend(t, () => ({ status: 200, body: { sub: 'a', scopes: ['all'], exp: within(1) } }))
+  const app = await backend(t, () => ({ status: 200, body: { sub: 'a', scopes: ['all'], exp: within(2) } }))
   const server = await serve(t, asking(app.url(), { cache: '10m' }))
   for (let i = 1; i <= 2; i++) {
     const stream = await subscribe(t, server, { scopes: ['all'], headers: cookie('s1') })
