@@ -38,7 +38,7 @@ _Static_assert(CLOSE_REASON_COUNT <= 16, "reasons have four bits");
 #define ENDS      (TO(CONN_FLUSHING) | TO(CONN_LINGERING) | TO(CONN_CLOSING))
 
 static const unsigned moves[] = {
-    [CONN_FREE] = TO(CONN_IDLE) | TO(CONN_LINGERING),
+    [CONN_FREE] = TO(CONN_IDLE),
     [CONN_IDLE] = TO(CONN_HEAD) | TO(CONN_BODY) | TO(CONN_WAITING) | ENDS,
     [CONN_HEAD] = TO(CONN_BODY) | TO(CONN_WAITING) | ENDS,
     [CONN_BODY] = TO(CONN_WAITING) | ENDS,
