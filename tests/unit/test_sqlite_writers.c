@@ -13,8 +13,9 @@
 
 enum { WRITERS = 2, TRANSACTIONS = 400, ROWS = 7 };
 
-/* The first error that has to do with locks, as the exit status. */
-static int write_rows(const struct sqlite_bench *b, int lock)
+/* Says on `begun` that it has the database open. The first error that has to do with locks, as the
+ * exit status. */
+static int write_rows(const struct sqlite_bench *b, int lock, int begun)
 {
     sqlite3 *db = NULL;
     char sql[256];
@@ -29,12 +30,14 @@ static int write_rows(const struct sqlite_bench *b, int lock)
         if (rc == SQLITE_OK && i % 50 == 0)
             rc = sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
         flock(lock, LOCK_UN);
+        if (i == 0 && write(begun, "", 1) != 1)
+            rc = SQLITE_ABORT;
     }
     sqlite3_close(db);
     return rc;
 }
 
-static pid_t start_writer(const struct sqlite_bench *b, const int gate[2])
+static pid_t start_writer(const struct sqlite_bench *b, const int gate[2], const int begun[2])
 {
     char byte;
     pid_t child = fork();
@@ -45,7 +48,8 @@ static pid_t start_writer(const struct sqlite_bench *b, const int gate[2])
     snprintf(name, sizeof name, "%s/lock", b->dir);
     FILE *lock = fopen(name, "w");
     close(gate[1]);
-    _exit(lock && read(gate[0], &byte, 1) == 0 ? write_rows(b, fileno(lock)) : 99);
+    close(begun[0]);
+    _exit(lock && read(gate[0], &byte, 1) == 0 ? write_rows(b, fileno(lock), begun[1]) : 99);
 }
 
 /* True while it runs; else its status must be 0. */
@@ -80,16 +84,23 @@ static void writers_without_patience_never_fail(void **state)
     sqlite3_close(b->db);
     b->db = NULL;
     pid_t writers[WRITERS];
-    int gate[2];
+    int gate[2], begun[2];
+    char byte;
     assert_int_equal(pipe(gate), 0);
+    assert_int_equal(pipe(begun), 0);
     for (unsigned i = 0; i < WRITERS; i++)
-        writers[i] = start_writer(b, gate);
+        writers[i] = start_writer(b, gate, begun);
+    close(begun[1]);
     /* The very first to open a database in WAL mode makes its index, and locks everybody else out
-     * for that moment, whoever it is: here it is done before they begin. */
+     * for that moment, whoever it is: here it is done before they begin, and the source does not
+     * go before all of them are there. */
     sqlite_bench_start(b, "");
     sqlite_bench_wait_current(b, true);
     close(gate[0]);
     close(gate[1]);
+    for (unsigned i = 0; i < WRITERS; i++)
+        assert_int_equal(read(begun[0], &byte, 1), 1);
+    close(begun[0]);
     bool running = true;
     char cursor[256];
     for (unsigned turn = 1; running; turn++) {
