@@ -334,7 +334,7 @@ static void free_names(struct names *names)
 }
 
 /* A followed family that has grown beyond the limit: as much is said as where it is opened. Who
- * speaks on a WebSocket goes on without this scope, and knows; the others come back to be told. */
+ * speaks on a WebSocket goes on without the rest, and knows; the others come back to be told. */
 static void say_too_many(struct guests *guests, struct conn *conn, struct str scope)
 {
     enum format format = crowd_format(conn);
@@ -348,28 +348,39 @@ static void say_too_many(struct guests *guests, struct conn *conn, struct str sc
     buf_free(&text);
 }
 
-static void add_scope(struct guests *guests, struct conn *conn, struct str scope)
+/* False where the limit leaves no room for it. */
+static bool add_scope(struct guests *guests, struct conn *conn, struct str scope)
 {
     const struct crowd_scope added = {.name = scope, .since = CATCHUP_LOST};
     if (crowd_closing(conn) || crowd_holds(conn, scope))
-        return;
-    if (crowd_held(conn) >= guests->options.scopes_max) {
-        say_too_many(guests, conn, scope);
-        return;
-    }
+        return true;
+    if (crowd_held(conn) >= guests->options.scopes_max)
+        return false;
     guests->stats.granted++;
     crowd_grant(guests->options.crowd, conn, &added);
+    return true;
+}
+
+/* Said once, however many of the family have no room: the errors have to fit into what a client
+ * that does not read may leave waiting. */
+static void add_family(struct guests *guests, struct guest *guest, struct conn *conn,
+                       struct str family)
+{
+    struct names names = {0};
+    bool room = true;
+    identity_each(guest->identity, family, keep_name, &names);
+    for (size_t i = 0; i < names.n; i++)
+        room = add_scope(guests, conn, names.items[i]) && room;
+    if (!room)
+        say_too_many(guests, conn, family);
+    free_names(&names);
 }
 
 static void add_followed(struct guests *guests, struct guest *guest, struct conn *conn)
 {
-    struct names names = {0};
     for (size_t i = 0; i < guest->n_families; i++)
         if (identity_may_read(guest->identity, guest->families[i]) == IDENTITY_YES)
-            identity_each(guest->identity, guest->families[i], keep_name, &names);
-    for (size_t i = 0; i < names.n; i++)
-        add_scope(guests, conn, names.items[i]);
-    free_names(&names);
+            add_family(guests, guest, conn, guest->families[i]);
 }
 
 static size_t suspended(const struct guest *guest, struct str scope)
@@ -449,7 +460,8 @@ static void granted(struct guests *guests, struct guest *guest, struct conn *con
     for (size_t i = 0; i < guest->n_families; i++) {
         if (!scope_in_family(scope, guest->families[i]))
             continue;
-        add_scope(guests, conn, scope);
+        if (!add_scope(guests, conn, scope))
+            say_too_many(guests, conn, scope);
         return;
     }
 }
