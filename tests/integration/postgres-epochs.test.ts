@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { keysAndResets, setupPostgres } from './lib/follow-postgres.ts'
-import { BOUNDED, follow, type Following, listen, news, reset, said, SCHEMA, take, until } from './lib/logical.ts'
+import { BOUNDED, follow, type Following, listen, news, released, reset, said, SCHEMA, take, until } from './lib/logical.ts'
 import { Postgres, postgres } from './lib/postgres.ts'
 import { current, readiness } from './lib/sqlite.ts'
 import { named, type ReadyData, type Stream } from './lib/sse.ts'
@@ -130,6 +130,7 @@ test('a slot that somebody moved on is a reset', async (t) => {
   const since = await position(await listen(t, server), sql)
   await server.stop()
   await sql("INSERT INTO tasks VALUES (2, 1, 'b')")
+  await released(sql)
   await sql("SELECT pg_replication_slot_advance('unstale', pg_current_wal_lsn())")
   const next = await launch(t, settings, { dir }).started()
   await next.line(/changes may have been missed \(the slot is another one than before, or was moved on\)/)

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import { keysAndResets, setupPostgres } from './lib/follow-postgres.ts'
-import { BOUNDED, follow, type Following, listen, make, news, reset, said, SCHEMA, take, until, why } from './lib/logical.ts'
+import { BOUNDED, follow, type Following, listen, make, news, released, reset, said, SCHEMA, take, until, why } from './lib/logical.ts'
 import { Postgres, postgres } from './lib/postgres.ts'
 import { current, readiness, unstale } from './lib/sqlite.ts'
 import { named } from './lib/sse.ts'
@@ -215,6 +215,7 @@ test('with a permanent slot an orderly restart misses nothing and stays exact', 
   assert.deepEqual(await until(back, 'project:1 ["tasks","detail",2]'), ['project:1 ["tasks","detail",2]', 'project:1 ["tasks","list"]'])
   await next.stop()
 
+  await released((text) => pg.sql(text))
   await pg.sql("SELECT pg_drop_replication_slot('unstale')")
   const third = await launch(t, settings, { dir }).started()
   await third.line(/changes may have been missed \(its slot is gone\)/)

@@ -93,3 +93,7 @@ export const said = (server: Unstale, pattern: RegExp): Promise<string> =>
     const sentence = await why(server)
     return pattern.test(sentence) ? sentence : null
   })
+
+/** The server's side of a replication ends a moment after ours. */
+export const released = (sql: (text: string) => Promise<string>): Promise<unknown> =>
+  poll('a slot that nobody uses', async () => (await sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'unstale'")) === 'f' || null)
