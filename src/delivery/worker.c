@@ -312,9 +312,12 @@ static void *run(void *arg)
 /* Signals are for the thread that starts the workers: it alone has a loop that waits for them. */
 static void start_thread(struct worker *worker)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    sigset_t waited_for, before;
+    sigemptyset(&waited_for);
+    sigaddset(&waited_for, SIGTERM);
+    sigaddset(&waited_for, SIGINT);
+    sigaddset(&waited_for, SIGHUP);
+    CHECK(pthread_sigmask(SIG_BLOCK, &waited_for, &before) == 0);
     CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
