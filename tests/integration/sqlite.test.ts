@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
-import { named, staleKeys, type Stream, type StreamEvent } from './lib/sse.ts'
+import { isWhole, named, staleKeys, type Stream, type StreamEvent } from './lib/sse.ts'
 import { current, Database, follow, readiness, RULES, SCHEMA, setup, sqliteConfig, Writer } from './lib/sqlite.ts'
 import { directory, launch, subscribe, type Unstale } from './lib/unstale.ts'
 import { PATIENCE, poll, SLOWER, sleep } from './lib/wait.ts'
@@ -18,7 +18,7 @@ async function seen(database: Database, stream: Stream): Promise<StreamEvent[]> 
   const from = stream.events.length
   await database.run('INSERT INTO sentinel DEFAULT VALUES')
   await stream.until('the sentinel', told)
-  await stream.until('its position', () => stream.events.at(-1)?.event === 'position')
+  await stream.until('its position', () => isWhole(stream.events))
   return stream.take().filter((event) => !(event.event === 'stale' && event.data.scope === 'sentinel') && event.event !== 'heartbeat')
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Postgres } from './postgres.ts'
 import { current, unstale } from './sqlite.ts'
-import { staleKeys, type Stream, type StreamEvent } from './sse.ts'
+import { isWhole, staleKeys, type Stream, type StreamEvent } from './sse.ts'
 import { type Config, config, directory, launch, subscribe, type Unstale } from './unstale.ts'
 
 /** Whoever wants to know when he has everything holds the scope `sentinel`. */
@@ -55,7 +55,7 @@ export async function seen(sql: (text: string) => Promise<string>, stream: Strea
     (event.event === 'stale' && event.data.scope === 'sentinel') || (event.event === 'reset' && event.data.scopes.includes('sentinel'))
   await sql('INSERT INTO sentinel DEFAULT VALUES')
   await stream.until('the sentinel', () => stream.events.slice(from).some(isSentinel))
-  await stream.until('its position', () => stream.events.at(-1)?.event === 'position')
+  await stream.until('its position', () => isWhole(stream.events))
   return stream.take()
 }
 

@@ -6,7 +6,7 @@ import { bearer, mint, SECRET, within } from './jwt.ts'
 import { setupPostgres } from './follow-postgres.ts'
 import { Postgres } from './postgres.ts'
 import { current, Database, setup, Writer } from './sqlite.ts'
-import type { EventStream, Subscription } from './sse.ts'
+import { type EventStream, isWhole, type Subscription } from './sse.ts'
 import { type Config, config, directory, launch, open, subscribe, type Unstale } from './unstale.ts'
 import { poll } from './wait.ts'
 
@@ -142,5 +142,5 @@ export async function caughtUp(stream: EventStream, insert: () => Promise<unknow
   await stream.until('the sentinel', () =>
     stream.events.slice(from).some((event) => (event.event === 'stale' && event.data.scope === 'all') || (event.event === 'reset' && event.data.scopes.includes('all'))),
   )
-  await stream.until('its position', () => stream.events.at(-1)?.event === 'position')
+  await stream.until('its position', () => isWhole(stream.events))
 }

@@ -301,6 +301,11 @@ export class Stream extends EventStream {
   }
 }
 
+/** Nothing is out of which the position was not said; heartbeats come when they come. */
+export function isWhole(events: readonly StreamEvent[]): boolean {
+  return events.findLast(({ event }) => event !== 'heartbeat')?.event === 'position'
+}
+
 /** The keys of all stale events, as text, sorted; with the scope where `scope` is not given. */
 export function staleKeys(events: readonly StreamEvent[], scope?: string): string[] {
   const keys: string[] = []
