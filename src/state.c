@@ -108,7 +108,7 @@ static bool is_ours(int fd, const char *path, struct err *err)
 
 static bool may_replace(const char *path, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     bool ok = fd < 0 || is_ours(fd, path, err);
     if (fd >= 0)
         close(fd);
@@ -185,7 +185,7 @@ bool state_take(const char *path, struct state *state, struct err *err)
     bool ok = false;
     *state = (struct state){0};
     err_set(err, "%s", "");
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? false : err_set(err, "state file %s: %s", path, strerror(errno));
     if (!is_ours(fd, path, err))

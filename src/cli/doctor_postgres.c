@@ -17,8 +17,7 @@ enum {
     SQL_MAX = 4 << 20,
     MEND_MAX = 64 << 10,
     MEMORY = 1 << 20,
-    LOGICAL_VERSION = 100000,
-    NOTIFY_VERSION = 110000, /* transition tables, EXECUTE FUNCTION */
+    LEAST_VERSION = 120000,  /* generated columns, which the survey looks at */
     MENDED_VERSION = 130000, /* max_slot_wal_keep_size */
     CLOCK_SECONDS = 2,
     POOL_TRIES = 20,
@@ -140,11 +139,10 @@ static void check_clock(struct patient *patient)
 static void check_version(struct patient *patient)
 {
     int version = patient->server.version;
-    int needed = patient->notify ? NOTIFY_VERSION : LOGICAL_VERSION;
-    if (version < needed)
+    if (version < LEAST_VERSION)
         doctor_wrong(patient->doctor, "version", DOCTOR_NOTHING,
-                     "PostgreSQL %d.%d is too old for capture: %s, which needs %d", version / 10000,
-                     version % 10000, patient->notify ? "notify" : "logical", needed / 10000);
+                     "PostgreSQL %d.%d is too old: it has to be %d or later", version / 10000,
+                     version % 10000, LEAST_VERSION / 10000);
     else
         doctor_ok(patient->doctor, "version", "PostgreSQL %d.%d", version / 10000, version % 10000);
 }

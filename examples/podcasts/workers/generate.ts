@@ -82,7 +82,11 @@ async function tell(job: Job): Promise<string | null> {
         data: { jobId: job.id, jobType: job.type, status: 'ready', podcastId: job.podcast_id },
       }),
     })
-    return answer.ok ? null : `unstale answered ${answer.status}: ${await answer.text()}`
+    const said = `unstale answered ${answer.status}: ${await answer.text()}`
+    /* What cannot be told as it is will not be told later either, and must not hold up the others. */
+    if (answer.status === 400 || answer.status === 413) console.error(`job ${job.id} is not told: ${said}`)
+    else if (!answer.ok) return said
+    return null
   } catch (error) {
     return `unstale does not answer: ${String(error)}`
   }
